@@ -1,0 +1,2 @@
+/** The CUDA driver API through FFM. */
+package dev.sluice.bindings.cuda;

@@ -1,0 +1,6 @@
+/** Native libraries as Java: the only module that touches {@link java.lang.foreign.Linker}. */
+module dev.sluice.bindings {
+  exports dev.sluice.bindings;
+
+  requires com.microsoft.onnxruntime;
+}

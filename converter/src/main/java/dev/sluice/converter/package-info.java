@@ -1,0 +1,2 @@
+/** Reads and rewrites ONNX graphs, proves batching, and packs the result. */
+package dev.sluice.converter;

@@ -1,0 +1,2 @@
+/** The CPU backend: ONNX Runtime on native batch buffers. */
+package dev.sluice.engine.cpu;

@@ -1,0 +1,2 @@
+/** The package format ({@code *.sluice}): manifest, reader and writer. */
+package dev.sluice.engine.format;

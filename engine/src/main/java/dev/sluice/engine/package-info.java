@@ -1,0 +1,2 @@
+/** The thin public API: open a package, claim rows, submit, read, close. */
+package dev.sluice.engine;

@@ -1,0 +1,8 @@
+/** Packages, backends, batching and the public API that a service uses. */
+module dev.sluice.engine {
+  exports dev.sluice.engine;
+  exports dev.sluice.engine.backend;
+
+  requires transitive dev.sluice.bindings;
+  requires dev.sluice.kernels;
+}

@@ -1,0 +1,4 @@
+/** CUDA kernels, their launch descriptors and their Java references. */
+module dev.sluice.kernels {
+  requires transitive dev.sluice.bindings;
+}
