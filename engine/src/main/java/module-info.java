@@ -5,4 +5,5 @@ module dev.sluice.engine {
 
   requires transitive dev.sluice.bindings;
   requires dev.sluice.kernels;
+  requires HdrHistogram;
 }
