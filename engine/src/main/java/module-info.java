@@ -3,6 +3,7 @@ module dev.sluice.engine {
   exports dev.sluice.engine;
   exports dev.sluice.engine.backend;
   exports dev.sluice.engine.format;
+  exports dev.sluice.engine.npy;
 
   // Jackson builds the manifest's records.
   opens dev.sluice.engine.format to
