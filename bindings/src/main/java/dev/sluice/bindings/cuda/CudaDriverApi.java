@@ -5,7 +5,7 @@ import java.lang.foreign.MemorySegment;
 /**
  * The part of the CUDA driver API that this project calls, with the names, the order of arguments
  * and the statuses of {@code cuda.h} (CUDA 13.0). Nothing is checked here: every function returns
- * the raw {@code CUresult}, {@link #CUDA_SUCCESS} or an error that {@link CudaException} puts into
+ * the raw {@code CUresult}, {@link #CUDA_SUCCESS} or an error that {@link CudaStatus} puts into
  * words.
  *
  * <p>Handles ({@code CUcontext}, {@code CUstream}, {@code CUevent}, {@code CUgraph}, {@code

@@ -3,6 +3,7 @@ package dev.sluice.bindings.cuda;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import dev.sluice.bindings.NativeException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -109,7 +110,7 @@ public final class DriverProbe {
     DriverReport ask(CudaDriverApi api) {
       try (Arena arena = Arena.ofConfined()) {
         MemorySegment out = arena.allocate(JAVA_INT);
-        CudaException.check(api, api.cuDriverGetVersion(out), "cuDriverGetVersion()");
+        CudaStatus.check(api, api.cuDriverGetVersion(out), "cuDriverGetVersion", "");
         cudaVersion = out.get(JAVA_INT, 0);
         if (cudaVersion < NEEDED_CUDA_VERSION) {
           return tooOld();
@@ -117,8 +118,8 @@ public final class DriverProbe {
         if (!loaded.missingSymbols().isEmpty()) {
           return incomplete();
         }
-        CudaException.check(api, api.cuInit(0), "cuInit(0)");
-        CudaException.check(api, api.cuDeviceGetCount(out), "cuDeviceGetCount()");
+        CudaStatus.check(api, api.cuInit(0), "cuInit", "0");
+        CudaStatus.check(api, api.cuDeviceGetCount(out), "cuDeviceGetCount", "");
         List<CudaDevice> devices = new ArrayList<>();
         for (int ordinal = 0; ordinal < out.get(JAVA_INT, 0); ordinal++) {
           devices.add(device(api, ordinal));
@@ -128,9 +129,9 @@ public final class DriverProbe {
                 DriverReport.Status.NO_DEVICE,
                 devices,
                 "the driver works but shows no device",
-                CudaException.remedy(100))
+                CudaStatus.remedy(100))
             : report(DriverReport.Status.READY, devices, "", "");
-      } catch (CudaException e) {
+      } catch (NativeException e) {
         return failed(e);
       }
     }
@@ -157,17 +158,23 @@ public final class DriverProbe {
           "it is no complete CUDA driver: install " + NEEDED_DRIVER);
     }
 
-    private DriverReport failed(CudaException e) {
-      boolean noDevice = e.status() == 100;
-      String mismatch =
-          e.status() == 803 && release.isPresent() && kernelRelease.isPresent()
-              ? " (library " + release.get() + ", kernel module " + kernelRelease.get() + ")"
-              : "";
+    private DriverReport failed(NativeException e) {
+      boolean mismatch = e.statusCode() == 803 && release.isPresent() && kernelRelease.isPresent();
       return report(
-          noDevice ? DriverReport.Status.NO_DEVICE : DriverReport.Status.FAILED,
+          e.statusCode() == 100 ? DriverReport.Status.NO_DEVICE : DriverReport.Status.FAILED,
           List.of(),
-          e.call() + " failed with " + e.statusName() + mismatch,
-          CudaException.remedy(e.status()));
+          e.function()
+              + "("
+              + e.arguments()
+              + ") failed with "
+              + e.statusName()
+              + " ("
+              + e.statusCode()
+              + ")"
+              + (mismatch
+                  ? ": library " + release.get() + ", kernel module " + kernelRelease.get()
+                  : ""),
+          e.remedy());
     }
 
     private DriverReport report(
@@ -185,24 +192,25 @@ public final class DriverProbe {
     }
   }
 
-  private static CudaDevice device(CudaDriverApi api, int ordinal) throws CudaException {
+  private static CudaDevice device(CudaDriverApi api, int ordinal) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment out = arena.allocate(JAVA_LONG);
-      CudaException.check(api, api.cuDeviceGet(out, ordinal), "cuDeviceGet(" + ordinal + ")");
+      CudaStatus.check(api, api.cuDeviceGet(out, ordinal), "cuDeviceGet", "ordinal " + ordinal);
       int device = out.get(JAVA_INT, 0);
       MemorySegment name = arena.allocate(NAME_BYTES);
-      CudaException.check(
+      CudaStatus.check(
           api,
           api.cuDeviceGetName(name, NAME_BYTES, device),
-          "cuDeviceGetName(device " + device + ")");
-      CudaException.check(
-          api, api.cuDeviceTotalMem_v2(out, device), "cuDeviceTotalMem_v2(device " + device + ")");
+          "cuDeviceGetName",
+          "device " + device);
+      CudaStatus.check(
+          api, api.cuDeviceTotalMem_v2(out, device), "cuDeviceTotalMem_v2", "device " + device);
       long totalBytes = out.get(JAVA_LONG, 0);
       long freeBytes = -1;
       String note = "";
       try {
         freeBytes = freeBytes(api, device);
-      } catch (CudaException e) {
+      } catch (NativeException e) {
         // A device without room for one more context is still worth naming.
         note = e.getMessage();
       }
@@ -218,23 +226,24 @@ public final class DriverProbe {
     }
   }
 
-  private static int attribute(CudaDriverApi api, int attribute, int device) throws CudaException {
+  private static int attribute(CudaDriverApi api, int attribute, int device) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment out = arena.allocate(JAVA_INT);
-      CudaException.check(
+      CudaStatus.check(
           api,
           api.cuDeviceGetAttribute(out, attribute, device),
-          "cuDeviceGetAttribute(attribute " + attribute + ", device " + device + ")");
+          "cuDeviceGetAttribute",
+          "attribute " + attribute + ", device " + device);
       return out.get(JAVA_INT, 0);
     }
   }
 
-  private static long freeBytes(CudaDriverApi api, int device) throws CudaException {
+  private static long freeBytes(CudaDriverApi api, int device) {
     try (Arena arena = Arena.ofConfined();
         PrimaryContext _ = PrimaryContext.enter(api, device)) {
       MemorySegment free = arena.allocate(JAVA_LONG);
       MemorySegment total = arena.allocate(JAVA_LONG);
-      CudaException.check(api, api.cuMemGetInfo_v2(free, total), "cuMemGetInfo_v2()");
+      CudaStatus.check(api, api.cuMemGetInfo_v2(free, total), "cuMemGetInfo_v2", "");
       return free.get(JAVA_LONG, 0);
     }
   }

@@ -2,6 +2,7 @@ package dev.sluice.bindings.cuda;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import dev.sluice.bindings.NativeException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -28,22 +29,24 @@ public final class PrimaryContext implements AutoCloseable {
    * Retains the context of a device and makes it current. {@code cuInit} was called before.
    *
    * @param device a {@code CUdevice}
-   * @throws CudaException where the device has no room for it or is lost; nothing is retained then
+   * @throws NativeException where the device has no room for it or is lost; nothing is retained
+   *     then
    */
-  public static PrimaryContext enter(CudaDriverApi api, int device) throws CudaException {
+  public static PrimaryContext enter(CudaDriverApi api, int device) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment out = arena.allocate(JAVA_LONG);
-      CudaException.check(api, api.cuCtxGetCurrent(out), "cuCtxGetCurrent()");
+      CudaStatus.check(api, api.cuCtxGetCurrent(out), "cuCtxGetCurrent", "");
       long previous = out.get(JAVA_LONG, 0);
-      CudaException.check(
+      CudaStatus.check(
           api,
           api.cuDevicePrimaryCtxRetain(out, device),
-          "cuDevicePrimaryCtxRetain(device " + device + ")");
+          "cuDevicePrimaryCtxRetain",
+          "device " + device);
       int status = api.cuCtxSetCurrent(out.get(JAVA_LONG, 0));
       if (status != CudaDriverApi.CUDA_SUCCESS) {
         api.cuDevicePrimaryCtxRelease_v2(device);
       }
-      CudaException.check(api, status, "cuCtxSetCurrent(primary context of device " + device + ")");
+      CudaStatus.check(api, status, "cuCtxSetCurrent", "primary context of device " + device);
       return new PrimaryContext(api, device, previous);
     }
   }

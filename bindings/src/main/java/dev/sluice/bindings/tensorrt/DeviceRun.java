@@ -3,10 +3,15 @@ package dev.sluice.bindings.tensorrt;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import dev.sluice.bindings.NativeException;
+import dev.sluice.bindings.NativeHandle;
 import dev.sluice.bindings.cuda.CudaDriverApi;
-import dev.sluice.bindings.cuda.CudaException;
+import dev.sluice.bindings.cuda.CudaStatus;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.function.LongConsumer;
 
 /**
  * The driver's side of the probe: a stream, device memory for {@link ProbeModel}, two events and a
@@ -17,160 +22,156 @@ import java.lang.foreign.MemorySegment;
 final class DeviceRun implements AutoCloseable {
   /** Work that goes into the stream. */
   interface Work {
-    void enqueue() throws CudaException, ProbeSteps.Failure;
+    void enqueue() throws ProbeSteps.Failure;
   }
 
   private final CudaDriverApi api;
   private final Arena arena = Arena.ofConfined();
   private final MemorySegment out = arena.allocate(JAVA_LONG);
-  private long stream;
-  private long input;
-  private long output;
-  private long begin;
-  private long end;
-  private long graph;
-  private long graphExec;
+  private final Deque<NativeHandle> owned = new ArrayDeque<>();
+  private final NativeHandle stream;
+  private final NativeHandle input;
+  private final NativeHandle output;
+  private final NativeHandle begin;
+  private final NativeHandle end;
+  private NativeHandle graphExec;
 
-  /** Allocates; whatever is held when that fails, {@link #close} frees. */
-  static DeviceRun open(CudaDriverApi api) throws CudaException {
-    DeviceRun run = new DeviceRun(api);
+  /**
+   * Allocates.
+   *
+   * @throws NativeException where the device refuses; nothing is held then
+   */
+  DeviceRun(CudaDriverApi api) {
+    this.api = api;
     try {
-      run.allocate();
-      return run;
-    } catch (CudaException e) {
-      run.close();
+      check(
+          api.cuStreamCreate(out, CudaDriverApi.CU_STREAM_NON_BLOCKING),
+          "cuStreamCreate",
+          "non-blocking");
+      stream = own("CUstream", api::cuStreamDestroy_v2);
+      input = allocate(ProbeModel.INPUT, ProbeModel.INPUT_WIDTH);
+      output = allocate(ProbeModel.OUTPUT, ProbeModel.OUTPUT_WIDTH);
+      begin = event();
+      end = event();
+    } catch (NativeException e) {
+      close();
       throw e;
     }
   }
 
-  private DeviceRun(CudaDriverApi api) {
-    this.api = api;
-  }
-
-  private void allocate() throws CudaException {
-    check(
-        api.cuStreamCreate(out, CudaDriverApi.CU_STREAM_NON_BLOCKING),
-        "cuStreamCreate(non-blocking)");
-    stream = out.get(JAVA_LONG, 0);
-    input = allocate(ProbeModel.INPUT_WIDTH);
-    output = allocate(ProbeModel.OUTPUT_WIDTH);
-    check(api.cuEventCreate(out, CudaDriverApi.CU_EVENT_DEFAULT), "cuEventCreate()");
-    begin = out.get(JAVA_LONG, 0);
-    check(api.cuEventCreate(out, CudaDriverApi.CU_EVENT_DEFAULT), "cuEventCreate()");
-    end = out.get(JAVA_LONG, 0);
-  }
-
-  private long allocate(int width) throws CudaException {
+  private NativeHandle allocate(String label, int width) {
     long sizeBytes = (long) ProbeModel.MAX_ROWS * width * Float.BYTES;
-    check(api.cuMemAlloc_v2(out, sizeBytes), "cuMemAlloc_v2(" + sizeBytes + ")");
-    return out.get(JAVA_LONG, 0);
+    check(api.cuMemAlloc_v2(out, sizeBytes), "cuMemAlloc_v2", label + ", " + sizeBytes + " bytes");
+    return own("CUdeviceptr", api::cuMemFree_v2);
+  }
+
+  private NativeHandle event() {
+    check(api.cuEventCreate(out, CudaDriverApi.CU_EVENT_DEFAULT), "cuEventCreate", "default");
+    return own("CUevent", api::cuEventDestroy_v2);
+  }
+
+  /** Owns what the last call wrote. A status of the release only repeats an earlier error. */
+  private NativeHandle own(String kind, LongConsumer release) {
+    NativeHandle handle = NativeHandle.own(kind, "probe", out.get(JAVA_LONG, 0), release);
+    owned.push(handle);
+    return handle;
   }
 
   long stream() {
-    return stream;
+    return stream.raw();
   }
 
   long input() {
-    return input;
+    return input.raw();
   }
 
   long output() {
-    return output;
+    return output.raw();
   }
 
   /** Writes the input, has the work done and reads {@code count} floats of output. */
-  float[] run(float[] x, int count, Work work) throws CudaException, ProbeSteps.Failure {
+  float[] run(float[] x, int count, Work work) throws ProbeSteps.Failure {
     try (Arena call = Arena.ofConfined()) {
       MemorySegment host = call.allocateFrom(JAVA_FLOAT, x);
       check(
-          api.cuMemcpyHtoDAsync_v2(input, host, host.byteSize(), stream),
-          "cuMemcpyHtoDAsync_v2(" + host.byteSize() + ")");
+          api.cuMemcpyHtoDAsync_v2(input.raw(), host, host.byteSize(), stream.raw()),
+          "cuMemcpyHtoDAsync_v2",
+          host.byteSize() + " bytes");
       MemorySegment result = call.allocate(JAVA_FLOAT, count);
       try {
         work.enqueue();
         check(
-            api.cuMemcpyDtoHAsync_v2(result, output, result.byteSize(), stream),
-            "cuMemcpyDtoHAsync_v2(" + result.byteSize() + ")");
+            api.cuMemcpyDtoHAsync_v2(result, output.raw(), result.byteSize(), stream.raw()),
+            "cuMemcpyDtoHAsync_v2",
+            result.byteSize() + " bytes");
       } finally {
         // The copies still use the host memory, also when the work was refused.
-        check(api.cuStreamSynchronize(stream), "cuStreamSynchronize()");
+        check(api.cuStreamSynchronize(stream.raw()), "cuStreamSynchronize", "");
       }
       return result.toArray(JAVA_FLOAT);
     }
   }
 
   /** Records the work into a graph; nothing of it runs. */
-  void capture(Work work) throws CudaException, ProbeSteps.Failure {
+  void capture(Work work) throws ProbeSteps.Failure {
     check(
-        api.cuStreamBeginCapture_v2(stream, CudaDriverApi.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
-        "cuStreamBeginCapture_v2(thread-local)");
+        api.cuStreamBeginCapture_v2(
+            stream.raw(), CudaDriverApi.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
+        "cuStreamBeginCapture_v2",
+        "thread-local");
     int status;
+    out.set(JAVA_LONG, 0, 0);
     try {
       work.enqueue();
     } finally {
-      status = api.cuStreamEndCapture(stream, out);
-      graph = out.get(JAVA_LONG, 0);
+      status = api.cuStreamEndCapture(stream.raw(), out);
+      if (out.get(JAVA_LONG, 0) != 0) {
+        own("CUgraph", api::cuGraphDestroy);
+      }
     }
-    check(status, "cuStreamEndCapture()");
-    check(api.cuGraphInstantiateWithFlags(out, graph, 0), "cuGraphInstantiateWithFlags()");
-    graphExec = out.get(JAVA_LONG, 0);
+    check(status, "cuStreamEndCapture", "");
+    long graph = out.get(JAVA_LONG, 0);
+    check(api.cuGraphInstantiateWithFlags(out, graph, 0), "cuGraphInstantiateWithFlags", "0");
+    graphExec = own("CUgraphExec", api::cuGraphExecDestroy);
   }
 
   /** Puts the captured graph into the stream. */
-  void launchGraph() throws CudaException {
-    check(api.cuGraphLaunch(graphExec, stream), "cuGraphLaunch()");
+  void launchGraph() {
+    check(api.cuGraphLaunch(graphExec.raw(), stream.raw()), "cuGraphLaunch", "");
   }
 
   /** Time on the device of one piece of work, on average over a row of them. */
-  double deviceUs(int repeats, Work work) throws CudaException, ProbeSteps.Failure {
-    check(api.cuStreamSynchronize(stream), "cuStreamSynchronize()");
-    check(api.cuEventRecord(begin, stream), "cuEventRecord(begin)");
+  double deviceUs(int repeats, Work work) throws ProbeSteps.Failure {
+    check(api.cuStreamSynchronize(stream.raw()), "cuStreamSynchronize", "");
+    check(api.cuEventRecord(begin.raw(), stream.raw()), "cuEventRecord", "begin");
     for (int i = 0; i < repeats; i++) {
       work.enqueue();
     }
-    check(api.cuEventRecord(end, stream), "cuEventRecord(end)");
-    check(api.cuEventSynchronize(end), "cuEventSynchronize(end)");
-    check(api.cuEventElapsedTime_v2(out, begin, end), "cuEventElapsedTime_v2()");
+    check(api.cuEventRecord(end.raw(), stream.raw()), "cuEventRecord", "end");
+    check(api.cuEventSynchronize(end.raw()), "cuEventSynchronize", "end");
+    check(api.cuEventElapsedTime_v2(out, begin.raw(), end.raw()), "cuEventElapsedTime_v2", "");
     return out.get(JAVA_FLOAT, 0) * 1000.0 / repeats;
   }
 
   /** Time that the host spends until one piece of work is done, on average. */
-  double roundTripUs(int repeats, Work work) throws CudaException, ProbeSteps.Failure {
+  double roundTripUs(int repeats, Work work) throws ProbeSteps.Failure {
     long startNs = System.nanoTime();
     for (int i = 0; i < repeats; i++) {
       work.enqueue();
-      check(api.cuStreamSynchronize(stream), "cuStreamSynchronize()");
+      check(api.cuStreamSynchronize(stream.raw()), "cuStreamSynchronize", "");
     }
     return (System.nanoTime() - startNs) / 1000.0 / repeats;
   }
 
-  private void check(int status, String call) throws CudaException {
-    CudaException.check(api, status, call);
+  private void check(int status, String function, String arguments) {
+    CudaStatus.check(api, status, function, arguments);
   }
 
-  /** Frees everything. A status here only repeats what an earlier call has reported. */
+  /** Frees everything, the youngest first. */
   @Override
   public void close() {
-    if (graphExec != 0) {
-      api.cuGraphExecDestroy(graphExec);
-    }
-    if (graph != 0) {
-      api.cuGraphDestroy(graph);
-    }
-    if (end != 0) {
-      api.cuEventDestroy_v2(end);
-    }
-    if (begin != 0) {
-      api.cuEventDestroy_v2(begin);
-    }
-    if (output != 0) {
-      api.cuMemFree_v2(output);
-    }
-    if (input != 0) {
-      api.cuMemFree_v2(input);
-    }
-    if (stream != 0) {
-      api.cuStreamDestroy_v2(stream);
+    while (!owned.isEmpty()) {
+      owned.pop().close();
     }
     arena.close();
   }

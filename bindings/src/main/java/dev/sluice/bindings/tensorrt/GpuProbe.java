@@ -2,10 +2,11 @@ package dev.sluice.bindings.tensorrt;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
+import dev.sluice.bindings.NativeException;
 import dev.sluice.bindings.cuda.CudaDevice;
 import dev.sluice.bindings.cuda.CudaDriverApi;
 import dev.sluice.bindings.cuda.CudaDriverLoader;
-import dev.sluice.bindings.cuda.CudaException;
+import dev.sluice.bindings.cuda.CudaStatus;
 import dev.sluice.bindings.cuda.DriverProbe;
 import dev.sluice.bindings.cuda.DriverReport;
 import dev.sluice.bindings.cuda.GpuReport;
@@ -110,11 +111,11 @@ public final class GpuProbe {
   private static void probeTensorRt(ProbeSteps steps, CudaDriverApi api, GpuReport report) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment device = arena.allocate(JAVA_INT);
-      CudaException.check(api, api.cuDeviceGet(device, 0), "cuDeviceGet(0)");
+      CudaStatus.check(api, api.cuDeviceGet(device, 0), "cuDeviceGet", "0");
       try (PrimaryContext _ = PrimaryContext.enter(api, device.get(JAVA_INT, 0))) {
         new TensorRtProbe(steps, api, report).run();
       }
-    } catch (CudaException e) {
+    } catch (NativeException e) {
       steps.run(
           "enter the device's context",
           () -> {

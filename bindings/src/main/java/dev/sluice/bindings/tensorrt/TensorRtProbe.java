@@ -2,9 +2,10 @@ package dev.sluice.bindings.tensorrt;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import dev.sluice.bindings.NativeException;
 import dev.sluice.bindings.cuda.CudaDevice;
 import dev.sluice.bindings.cuda.CudaDriverApi;
-import dev.sluice.bindings.cuda.CudaException;
+import dev.sluice.bindings.cuda.CudaStatus;
 import dev.sluice.bindings.cuda.DriverReport;
 import dev.sluice.bindings.cuda.GpuReport;
 import java.lang.foreign.Arena;
@@ -63,9 +64,9 @@ final class TensorRtProbe {
             && steps.run("deserialize the plan", () -> engine.deserialize(plan.plan()))
             && steps.run("create a context", engine::createContext);
     if (ready) {
-      try (DeviceRun device = DeviceRun.open(api)) {
+      try (DeviceRun device = new DeviceRun(api)) {
         runOn(device);
-      } catch (CudaException e) {
+      } catch (NativeException e) {
         steps.run(
             "allocate on the device",
             () -> {
@@ -146,7 +147,7 @@ final class TensorRtProbe {
   }
 
   private String compare(DeviceRun device, long seed, DeviceRun.Work work)
-      throws CudaException, ProbeSteps.Failure {
+      throws ProbeSteps.Failure {
     float[] x = ProbeModel.input(ROWS, seed);
     ProbeModel.Expected expected = model.expected(x);
     float[] actual = device.run(x, expected.count(), work);
@@ -162,7 +163,7 @@ final class TensorRtProbe {
   }
 
   private String time(DeviceRun device, String name, DeviceRun.Work work)
-      throws CudaException, ProbeSteps.Failure {
+      throws ProbeSteps.Failure {
     device.deviceUs(WARMUP_RUNS, work);
     String text =
         String.format(
@@ -175,7 +176,7 @@ final class TensorRtProbe {
     return text;
   }
 
-  private String delete() throws CudaException, ProbeSteps.Failure {
+  private String delete() throws ProbeSteps.Failure {
     long before = freeBytes();
     for (Pointer object : engine.owned()) {
       Destructor.delete(object);
@@ -187,11 +188,11 @@ final class TensorRtProbe {
     return "free device memory " + before + " bytes before, " + freeBytes() + " after";
   }
 
-  private long freeBytes() throws CudaException {
+  private long freeBytes() {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment free = arena.allocate(JAVA_LONG);
       MemorySegment total = arena.allocate(JAVA_LONG);
-      CudaException.check(api, api.cuMemGetInfo_v2(free, total), "cuMemGetInfo_v2()");
+      CudaStatus.check(api, api.cuMemGetInfo_v2(free, total), "cuMemGetInfo_v2", "");
       return free.get(JAVA_LONG, 0);
     }
   }

@@ -2,68 +2,53 @@ package dev.sluice.bindings.cuda;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
 
+import dev.sluice.bindings.NativeException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * A driver call failed. The message names the function, its arguments, the status and the remedy.
+ * Turns a raw {@code CUresult} into an exception that says what to do.
  *
- * <p>Thread safety: as any exception.
+ * <p>Thread safety: any thread may call.
  */
-public final class CudaException extends Exception {
-  private static final long serialVersionUID = 1L;
-
-  private final String call;
-  private final String statusName;
-  private final int status;
-
-  private CudaException(String call, String statusName, int status) {
-    super(call + " failed with " + statusName + ": " + remedy(status));
-    this.call = call;
-    this.statusName = statusName;
-    this.status = status;
-  }
+public final class CudaStatus {
+  private CudaStatus() {}
 
   /**
    * Does nothing for {@link CudaDriverApi#CUDA_SUCCESS}.
    *
    * @param status what the function returned
-   * @param call the function and its arguments as the message shall show them
-   * @throws CudaException for any other status
+   * @param function its name
+   * @param arguments its arguments, for people
+   * @throws NativeException for any other status
    */
-  public static void check(CudaDriverApi api, int status, String call) throws CudaException {
+  public static void check(CudaDriverApi api, int status, String function, String arguments) {
     if (status != CudaDriverApi.CUDA_SUCCESS) {
-      throw new CudaException(call, statusName(api, status), status);
+      throw new NativeException(
+          function, arguments, name(api, status), status, description(api, status), remedy(status));
     }
   }
 
-  /** The function and its arguments. */
-  public String call() {
-    return call;
-  }
-
-  /** The driver's own name and the number, as in {@code CUDA_ERROR_NO_DEVICE (100)}. */
-  public String statusName() {
-    return statusName;
-  }
-
-  /** The raw {@code CUresult}. */
-  public int status() {
-    return status;
-  }
-
-  /** The driver's own name and the number, as in {@code CUDA_ERROR_NO_DEVICE (100)}. */
-  static String statusName(CudaDriverApi api, int status) {
+  /** The driver's name of a status, {@code CUresult} where it has none. */
+  static String name(CudaDriverApi api, int status) {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment name = arena.allocate(ADDRESS);
-      if (api.cuGetErrorName(status, name) == CudaDriverApi.CUDA_SUCCESS) {
-        MemorySegment text = name.get(ADDRESS, 0);
-        if (!text.equals(MemorySegment.NULL)) {
-          return text.reinterpret(Long.MAX_VALUE).getString(0) + " (" + status + ")";
-        }
-      }
-      return "CUresult " + status;
+      MemorySegment pointer = arena.allocate(ADDRESS);
+      return text(api.cuGetErrorName(status, pointer), pointer, "CUresult");
     }
+  }
+
+  private static String description(CudaDriverApi api, int status) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment pointer = arena.allocate(ADDRESS);
+      return text(api.cuGetErrorString(status, pointer), pointer, "");
+    }
+  }
+
+  private static String text(int status, MemorySegment pointer, String fallback) {
+    MemorySegment text = pointer.get(ADDRESS, 0);
+    return status == CudaDriverApi.CUDA_SUCCESS && !text.equals(MemorySegment.NULL)
+        ? text.reinterpret(Long.MAX_VALUE).getString(0)
+        : fallback;
   }
 
   /** What to do about a status; statuses are those of {@code CUresult} in {@code cuda.h}. */
