@@ -5,8 +5,8 @@ import java.util.List;
 import org.bytedeco.tensorrt.nvinfer.ILogger;
 
 /**
- * Keeps what TensorRT reports. Whether a call succeeded is judged by the errors in here: a failed
- * {@code createInferRuntime} returns a pointer that is not null and must not be used.
+ * Keeps what TensorRT reports, and judges its calls: a failed {@code createInferRuntime} returns a
+ * pointer that is not null and must not be used, so only the errors in here tell.
  *
  * <p>Thread safety: TensorRT may log from any thread.
  */
@@ -28,7 +28,7 @@ final class CollectingLogger extends ILogger {
   }
 
   /** The errors since the last call. */
-  List<String> takeErrors() {
+  private List<String> takeErrors() {
     synchronized (errors) {
       List<String> taken = List.copyOf(errors);
       errors.clear();
@@ -46,7 +46,7 @@ final class CollectingLogger extends ILogger {
   }
 
   /**
-   * Judges a call.
+   * Judges a call by its result; errors of a call that succeeded are kept as warnings.
    *
    * @param call the call and its arguments
    * @param succeeded what its result says
@@ -54,13 +54,28 @@ final class CollectingLogger extends ILogger {
    */
   void check(String call, boolean succeeded, String remedy) throws ProbeSteps.Failure {
     List<String> taken = takeErrors();
-    if (!succeeded || !taken.isEmpty()) {
-      StringBuilder text = new StringBuilder(call).append(" failed: ").append(remedy);
-      if (taken.isEmpty()) {
-        text.append("\nTensorRT logged no error");
-      }
-      taken.forEach(error -> text.append("\nTensorRT: ").append(error));
-      throw new ProbeSteps.Failure(text.toString());
+    if (!succeeded) {
+      throw failure(call, taken, remedy);
     }
+    synchronized (errors) {
+      taken.forEach(error -> warnings.add("error of " + call + ", which succeeded: " + error));
+    }
+  }
+
+  /** Judges a call by its result and by the errors: for those that may return a bogus pointer. */
+  void checkSilent(String call, boolean succeeded, String remedy) throws ProbeSteps.Failure {
+    List<String> taken = takeErrors();
+    if (!succeeded || !taken.isEmpty()) {
+      throw failure(call, taken, remedy);
+    }
+  }
+
+  private static ProbeSteps.Failure failure(String call, List<String> taken, String remedy) {
+    StringBuilder text = new StringBuilder(call).append(" failed: ").append(remedy);
+    if (taken.isEmpty()) {
+      text.append("\nTensorRT logged no error");
+    }
+    taken.forEach(error -> text.append("\nTensorRT: ").append(error));
+    return new ProbeSteps.Failure(text.toString());
   }
 }

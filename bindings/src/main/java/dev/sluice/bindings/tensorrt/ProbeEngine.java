@@ -27,7 +27,7 @@ final class ProbeEngine {
 
   String createRuntime() throws ProbeSteps.Failure {
     IRuntime created = nvinfer.createInferRuntime(logger);
-    logger.check(
+    logger.checkSilent(
         "createInferRuntime()",
         !ProbePlan.isNull(created),
         "check that the driver answers and that libnvinfer is complete");
@@ -37,7 +37,7 @@ final class ProbeEngine {
 
   String deserialize(IHostMemory plan) throws ProbeSteps.Failure {
     ICudaEngine made = runtime.deserializeCudaEngine(plan.data(), plan.size());
-    logger.check(
+    logger.checkSilent(
         "deserializeCudaEngine(" + plan.size() + " bytes)",
         !ProbePlan.isNull(made),
         "the plan does not fit this TensorRT or this GPU");
@@ -47,7 +47,7 @@ final class ProbeEngine {
 
   String createContext() throws ProbeSteps.Failure {
     IExecutionContext made = engine.createExecutionContext();
-    logger.check(
+    logger.checkSilent(
         "createExecutionContext()", !ProbePlan.isNull(made), "check that device memory is free");
     context = made;
     return "made";

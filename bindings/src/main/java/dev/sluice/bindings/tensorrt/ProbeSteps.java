@@ -36,20 +36,23 @@ final class ProbeSteps {
   /** Runs a step and says whether it succeeded. A library that does not link is a failure too. */
   boolean run(String name, Step step) {
     long startNs = System.nanoTime();
+    // Before the step, so that a crash of the process shows where.
+    out.printf("%-28s ", name);
+    out.flush();
     try {
       String found = step.run();
-      print("OK", name, found, startNs);
+      print("OK", found, startNs);
       return true;
     } catch (Exception | LinkageError e) {
       failures++;
-      print("FAILED", name, e instanceof Failure ? e.getMessage() : describe(e), startNs);
+      print("FAILED", e instanceof Failure ? e.getMessage() : describe(e), startNs);
       return false;
     }
   }
 
   /** Notes a step that has nothing to stand on. */
   void skip(String name, String why) {
-    out.printf("%-7s %-28s %s%n", "SKIPPED", name, why);
+    out.printf("%-28s %-7s %s%n", name, "SKIPPED", why);
   }
 
   /** Prints something beside the steps. */
@@ -72,9 +75,9 @@ final class ProbeSteps {
     return failures;
   }
 
-  private void print(String outcome, String name, String text, long startNs) {
+  private void print(String outcome, String text, long startNs) {
     double elapsedMs = (System.nanoTime() - startNs) / 1e6;
-    out.printf(Locale.ROOT, "%-7s %-28s %9.1f ms  ", outcome, name, elapsedMs);
+    out.printf(Locale.ROOT, "%-7s %9.1f ms  ", outcome, elapsedMs);
     out.println(String.join(System.lineSeparator() + " ".repeat(8), text.split("\n")));
   }
 

@@ -84,9 +84,20 @@ final class TensorRtProbe {
     }
   }
 
-  private String load() {
-    Loader.load(nvinfer.class);
-    Loader.load(nvonnxparser.class);
+  private String load() throws ProbeSteps.Failure {
+    try {
+      Loader.load(nvinfer.class);
+      Loader.load(nvonnxparser.class);
+    } catch (LinkageError e) {
+      throw new ProbeSteps.Failure(
+          e.getMessage()
+              + (e.getCause() == null ? "" : "\ncaused by " + e.getCause().getMessage())
+              + "\nput the presets' jars for this platform on the class path (tensorrt, cuda and"
+              + " javacpp), and mend what is missing: "
+              + report.missing()
+              + "\n"
+              + String.join("\n", report.remedies()));
+    }
     logger = new CollectingLogger();
     return "TensorRT "
         + version(nvinfer.getInferLibVersion())
