@@ -88,7 +88,9 @@ public final class GpuProbe {
     out.println(
         steps.failures() == 0
             ? "Every step succeeded."
-            : "Steps that failed: " + steps.failures() + "; the text behind each FAILED says what to do.");
+            : "Steps that failed: "
+                + steps.failures()
+                + "; the text behind each FAILED says what to do.");
     return steps.failures() == 0 ? 0 : 1;
   }
 

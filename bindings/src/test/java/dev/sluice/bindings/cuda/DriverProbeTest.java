@@ -10,8 +10,10 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class DriverProbeTest {
   private static final String KERNEL =
-      "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.95.05  Release Build\n"
-          + "GCC version: gcc version 13.3.0\n";
+      """
+      NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.95.05  Release Build
+      GCC version: gcc version 13.3.0
+      """;
 
   private static DriverReport probe(FakeCudaDriver driver, String kernelText, String... missing) {
     return DriverProbe.probe(
@@ -32,7 +34,8 @@ class DriverProbeTest {
     assertThat(report.missing()).isEmpty();
     assertThat(report.remedy()).isEmpty();
     assertThat(report.devices())
-        .containsExactly(device(0, FakeCudaDriver.FREE_BYTES, ""), device(1, FakeCudaDriver.FREE_BYTES, ""));
+        .containsExactly(
+            device(0, FakeCudaDriver.FREE_BYTES, ""), device(1, FakeCudaDriver.FREE_BYTES, ""));
     assertThat(report.devices().getFirst().architecture()).isEqualTo("sm90");
     assertThat(driver.retained()).isZero();
     assertThat(driver.currentContext()).isEqualTo(FakeCudaDriver.CALLERS_CONTEXT);
@@ -72,7 +75,10 @@ class DriverProbeTest {
   @Test
   void worksWithADriverThatCannotEvenNameItsErrors() {
     FakeCudaDriver driver =
-        new FakeCudaDriver().fail("cuInit", 100).fail("cuGetErrorName", 302).fail("cuGetErrorString", 302);
+        new FakeCudaDriver()
+            .fail("cuInit", 100)
+            .fail("cuGetErrorName", 302)
+            .fail("cuGetErrorString", 302);
 
     assertThat(probe(driver, "").missing()).isEqualTo("cuInit(0) failed with CUresult (100)");
   }

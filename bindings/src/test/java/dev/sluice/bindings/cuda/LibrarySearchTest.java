@@ -136,10 +136,8 @@ class LibrarySearchTest {
     assertThat(report.builderResources())
         .extracting(found -> found.file().getFileName().toString(), LibrarySearch.Found::version)
         .containsExactly(
-            tuple(
-                "libnvinfer_builder_resource_ptx.so.11.2.1", "11.2.1"),
-            tuple(
-                "libnvinfer_builder_resource_sm90.so.11.2.1", "11.2.1"));
+            tuple("libnvinfer_builder_resource_ptx.so.11.2.1", "11.2.1"),
+            tuple("libnvinfer_builder_resource_sm90.so.11.2.1", "11.2.1"));
   }
 
   @Test

@@ -64,7 +64,8 @@ class GpuProbeTest {
 
     Outcome outcome = probe("--driver", driver.toString());
 
-    assertThat(outcome.out()).contains("No GPU to probe: cuInit(0) failed with CUDA_ERROR_NO_DEVICE");
+    assertThat(outcome.out())
+        .contains("No GPU to probe: cuInit(0) failed with CUDA_ERROR_NO_DEVICE");
     assertThat(outcome.status()).isZero();
     assertThat(outcome.loadedClasses()).doesNotContain(JAVA_CPP);
   }
