@@ -2,6 +2,7 @@
 module dev.sluice.engine {
   exports dev.sluice.engine;
   exports dev.sluice.engine.backend;
+  exports dev.sluice.engine.cpu;
 
   requires transitive dev.sluice.bindings;
   requires dev.sluice.kernels;
