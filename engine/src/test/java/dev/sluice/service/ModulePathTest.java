@@ -1,18 +1,14 @@
-package dev.sluice.engine.cpu;
+package dev.sluice.service;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sluice.bindings.ElementType;
 import dev.sluice.bindings.ForkedJvm;
-import dev.sluice.engine.Shape;
-import dev.sluice.engine.backend.Backend;
-import dev.sluice.engine.backend.BatchMemory;
-import dev.sluice.engine.backend.Lane;
-import dev.sluice.engine.backend.ShapeKey;
+import dev.sluice.bindings.onnxruntime.TinyModel;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
-import java.lang.foreign.MemorySegment;
 import java.lang.module.ModuleFinder;
 import java.lang.module.ModuleReference;
 import java.nio.charset.StandardCharsets;
@@ -37,24 +33,6 @@ class ModulePathTest {
 
   @TempDir private Path folder;
 
-  /** Runs the model in a file once. */
-  static final class Serve {
-    private Serve() {}
-
-    public static void main(String[] args) throws Exception {
-      MemorySegment graph = MemorySegment.ofArray(Files.readAllBytes(Path.of(args[0])));
-      try (Backend backend =
-              CpuBackend.open(CpuModel.inline(graph, true), CpuOptions.ofThreads(2));
-          BatchMemory memory = backend.allocate(new ShapeKey(List.of(Shape.of(1, 2))), 1);
-          Lane lane = backend.openLane(0)) {
-        memory.input(0).set(JAVA_FLOAT, 4, 7);
-        lane.run(memory, 1);
-        System.out.println(
-            CpuBackend.class.getModule() + " " + memory.output(0).get(JAVA_FLOAT, 4));
-      }
-    }
-  }
-
   /** The class path of a service that uses the engine: this one's without the tests' own. */
   private static List<Path> runtimeClassPath() {
     Predicate<Path> runtime =
@@ -73,11 +51,7 @@ class ModulePathTest {
   @Test
   void aModelRunsWithNativeAccessForBindingsAloneAndNothingOnStderr() throws Exception {
     Path model = folder.resolve("model.onnx");
-    Files.write(
-        model,
-        dev.sluice.bindings.onnxruntime.TinyModel.identity(
-                dev.sluice.bindings.ElementType.FLOAT, "N", 2)
-            .toArray(java.lang.foreign.ValueLayout.JAVA_BYTE));
+    Files.write(model, TinyModel.identity(ElementType.FLOAT, "N", 2).toArray(JAVA_BYTE));
     String modulePath =
         runtimeClassPath().stream().map(Path::toString).collect(Collectors.joining(":"));
     Path main = Path.of(Serve.class.getProtectionDomain().getCodeSource().getLocation().toURI());
