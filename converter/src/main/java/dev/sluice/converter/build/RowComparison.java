@@ -48,6 +48,20 @@ final class RowComparison {
     };
   }
 
+  /** Whether there is a finite number among the elements, or nothing to be finite. */
+  static boolean hasFinite(SampleTensor tensor) {
+    if (!isReal(tensor.type()) || tensor.data().byteSize() == 0) {
+      return true;
+    }
+    int width = width(tensor.type());
+    for (long at = 0; at < tensor.data().byteSize(); at += width) {
+      if (Double.isFinite(real(tensor.type(), tensor.data(), at))) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   /**
    * The largest difference, as a part of the largest finite magnitude of {@code expected}, which
    * counts as at least 1e-6; infinite where one of the two is not finite and they are not the same.
@@ -60,12 +74,7 @@ final class RowComparison {
     if (!isReal(type)) {
       return Double.POSITIVE_INFINITY;
     }
-    int width =
-        switch (type) {
-          case DOUBLE, COMPLEX128 -> 8;
-          case FLOAT, COMPLEX64 -> 4;
-          default -> 2;
-        };
+    int width = width(type);
     double largest = 1e-6;
     double difference = 0;
     for (long at = 0; at < expected.byteSize(); at += width) {
@@ -79,6 +88,14 @@ final class RowComparison {
       }
     }
     return difference / largest;
+  }
+
+  private static int width(ElementType type) {
+    return switch (type) {
+      case DOUBLE, COMPLEX128 -> 8;
+      case FLOAT, COMPLEX64 -> 4;
+      default -> 2;
+    };
   }
 
   private static double real(ElementType type, MemorySegment data, long at) {
