@@ -31,9 +31,7 @@ class ModelBuilderTest {
 
   private BuildResult build(OnnxGraphs graph) throws IOException {
     return ModelBuilder.build(
-        graph.write(folder.resolve("m.onnx")),
-        folder.resolve("p.sluice"),
-        BuildOptions.defaults());
+        graph.write(folder.resolve("m.onnx")), folder.resolve("p.sluice"), BuildOptions.defaults());
   }
 
   private static ModelProto graphOf(SluicePackage opened) throws IOException {
@@ -91,8 +89,7 @@ class ModelBuilderTest {
 
   @Test
   void initializersOfOldFilesAreNoInputsAnyMore() throws Exception {
-    OnnxGraphs old =
-        OnnxGraphs.matMul(LARGE).input("w", FLOAT, 20, LARGE).irVersion(3);
+    OnnxGraphs old = OnnxGraphs.matMul(LARGE).input("w", FLOAT, 20, LARGE).irVersion(3);
     BuildResult result = build(old);
     assertThat(result.manifest().batching().proven()).isTrue();
     assertThat(result.manifest().signature().inputs()).hasSize(1);
@@ -121,8 +118,7 @@ class ModelBuilderTest {
     Path fromExternal = folder.resolve("a/p.sluice");
     Files.createDirectories(fromExternal.getParent());
     ModelBuilder.build(file, fromExternal, BuildOptions.defaults());
-    assertThat(fromExternal)
-        .hasSameBinaryContentAs(build(OnnxGraphs.matMul(LARGE)).packageFile());
+    assertThat(fromExternal).hasSameBinaryContentAs(build(OnnxGraphs.matMul(LARGE)).packageFile());
   }
 
   @Test
@@ -192,7 +188,7 @@ class ModelBuilderTest {
             RowComparison.difference(
                 FLOAT,
                 MemorySegment.ofArray(alone),
-                MemorySegment.ofArray(together).asSlice(row * LARGE * 4L, LARGE * 4L));
+                MemorySegment.ofArray(together).asSlice(row * 4L * LARGE, 4L * LARGE));
         assertThat(difference).isLessThan(1e-5);
       }
     }

@@ -68,8 +68,7 @@ class ModelReaderTest {
   }
 
   private OnnxModel read(ModelProto.Builder model) throws IOException {
-    return ModelReader.read(
-        Files.write(folder.resolve("m.onnx"), model.build().toByteArray()));
+    return ModelReader.read(Files.write(folder.resolve("m.onnx"), model.build().toByteArray()));
   }
 
   private void refused(byte[] bytes, String... expected) throws IOException {
