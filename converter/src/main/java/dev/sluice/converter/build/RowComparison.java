@@ -32,6 +32,13 @@ final class RowComparison {
     };
   }
 
+  /** Whether there is a finite number among the elements, or nothing to be finite. */
+  static boolean hasFinite(SampleTensor tensor) {
+    return !TensorDifference.isReal(tensor.type())
+        || tensor.data().byteSize() == 0
+        || TensorDifference.hasFinite(tensor.type(), tensor.data());
+  }
+
   /**
    * The largest difference, as a part of the largest finite magnitude of {@code expected}, which
    * counts as at least 1e-6; infinite where one of the two is not finite and they are not the same.

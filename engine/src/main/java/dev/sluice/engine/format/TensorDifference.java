@@ -48,12 +48,7 @@ public record TensorDifference(double maxAbs, double largest) {
     if (!isReal(type)) {
       return new TensorDifference(same ? 0 : Double.POSITIVE_INFINITY, 0);
     }
-    int width =
-        switch (type) {
-          case DOUBLE, COMPLEX128 -> 8;
-          case FLOAT, COMPLEX64 -> 4;
-          default -> 2;
-        };
+    int width = width(type);
     if (expected.byteSize() != actual.byteSize()) {
       return new TensorDifference(Double.POSITIVE_INFINITY, 0);
     }
@@ -70,6 +65,25 @@ public record TensorDifference(double maxAbs, double largest) {
       }
     }
     return new TensorDifference(difference, largest);
+  }
+
+  /** Whether any element of a real tensor is finite. */
+  public static boolean hasFinite(ElementType type, MemorySegment data) {
+    int width = width(type);
+    for (long at = 0; at < data.byteSize(); at += width) {
+      if (Double.isFinite(real(type, data, at))) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static int width(ElementType type) {
+    return switch (type) {
+      case DOUBLE, COMPLEX128 -> 8;
+      case FLOAT, COMPLEX64 -> 4;
+      default -> 2;
+    };
   }
 
   private static double real(ElementType type, MemorySegment data, long at) {
