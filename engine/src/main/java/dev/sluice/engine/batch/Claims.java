@@ -274,8 +274,7 @@ public final class Claims {
     int lane = dispatcher.submitted(slot, mayLead ? batch : null);
     if (lane >= 0) {
       dispatcher.lead(lane, batch);
-    }
-    if (slot.state() == Slot.SUBMITTED) {
+    } else {
       await(slot, mayLead);
     }
     return slot.state();
@@ -387,11 +386,7 @@ public final class Claims {
         case Slot.CLAIMED -> {
           batch.irregular = true;
           if (slot.moveState(was, Slot.RELEASED)) {
-            if (batch.writerGone()) {
-              dispatcher.ready(batch);
-            } else {
-              dispatcher.pump(null);
-            }
+            dispatcher.releaseUnsubmitted(batch);
             givePending(rows);
             return;
           }
@@ -508,7 +503,7 @@ public final class Claims {
 
   private boolean idle() {
     for (BatchQueue queue : dispatcher.queues()) {
-      if (!queue.isIdle() || !queue.admissions().isEmpty()) {
+      if (!queue.isIdle()) {
         return false;
       }
     }
@@ -532,5 +527,18 @@ public final class Claims {
       backend.close();
     }
     return freed.get();
+  }
+
+  /** The state of the engine and of every batch that is not free, for messages. */
+  @Override
+  public String toString() {
+    StringBuilder text =
+        new StringBuilder(state == SERVING ? "serving" : state == CLOSING ? "closing" : "closed");
+    for (Batch batch : dispatcher.batches()) {
+      if (Batch.phase(batch.word()) != Batch.FREE) {
+        text.append("; ").append(batch.describe());
+      }
+    }
+    return text.toString();
   }
 }

@@ -268,7 +268,9 @@ final class Dispatcher {
       if (slot.state() != Slot.SUBMITTED) {
         continue;
       }
-      if (slot.deadlineNs - nowNs <= 0 && slot.moveState(Slot.SUBMITTED, Slot.EXPIRED)) {
+      if (slot.deadlineNs != Long.MAX_VALUE
+          && slot.deadlineNs - nowNs <= 0
+          && slot.moveState(Slot.SUBMITTED, Slot.EXPIRED)) {
         Object waiter = slot.notifyWaiter(Slot.Mark.NOTIFIED);
         if (waiter == Slot.Mark.ASYNC) {
           callBack(slot);
@@ -435,10 +437,23 @@ final class Dispatcher {
     }
   }
 
-  /** B9, and B10 where it is the caller's to do. */
+  /** B9 of a submitted or late slot, and what follows. */
   void release(Batch batch) {
     if (batch.release()) {
       recycle(batch);
+    } else if (batch.tryStartDead()) {
+      wakeAndFinish(batch);
+    }
+  }
+
+  /** B5 with B9 of a claim that was not submitted, and what follows. */
+  void releaseUnsubmitted(Batch batch) {
+    if (batch.writerGone()) {
+      ready(batch);
+    } else if (batch.tryStartDead()) {
+      wakeAndFinish(batch);
+    } else {
+      pump(null);
     }
   }
 

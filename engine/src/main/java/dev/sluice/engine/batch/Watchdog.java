@@ -65,6 +65,7 @@ final class Watchdog {
   /** Looks at every batch once. */
   synchronized void sweep(long nowNs) {
     for (Batch batch : dispatcher.batches()) {
+      long round = batch.generation();
       long word = batch.word();
       switch (Batch.phase(word)) {
         case Batch.OPEN, Batch.SEALED -> {
@@ -72,7 +73,7 @@ final class Watchdog {
             abandonStalled(batch, Batch.slots(word), nowNs, options.claimTimeoutNs());
           }
         }
-        case Batch.DONE -> findOverdue(batch, Batch.slots(word), nowNs);
+        case Batch.DONE -> findOverdue(batch, round, Batch.slots(word), nowNs);
         default -> {}
       }
     }
@@ -123,10 +124,13 @@ final class Watchdog {
         site);
   }
 
-  private void findOverdue(Batch batch, int slots, long nowNs) {
-    long round = batch.generation();
+  /**
+   * Looks at the leases of one round. The round was read before the word that said DONE; where it
+   * is still the same after {@code doneNs}, that time is of this round.
+   */
+  private void findOverdue(Batch batch, long round, int slots, long nowNs) {
     long doneNs = batch.doneNs;
-    if (nowNs - doneNs <= options.readTimeoutNs()) {
+    if (batch.generation() != round || nowNs - doneNs <= options.readTimeoutNs()) {
       return;
     }
     for (int i = 0; i < slots; i++) {
