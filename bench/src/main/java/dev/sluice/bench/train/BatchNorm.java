@@ -31,8 +31,8 @@ final class BatchNorm implements Layer {
     int channels = like.channels();
     shared.row(name + ".scale", channels, 1);
     shared.row(name + ".shift", channels, 0);
-    scale = Parameter.of(name + ".scale", shared.get(name + ".scale"), false);
-    shift = Parameter.of(name + ".shift", shared.get(name + ".shift"), false);
+    scale = new Parameter(name + ".scale", shared.get(name + ".scale"), false);
+    shift = new Parameter(name + ".shift", shared.get(name + ".shift"), false);
     runningMean = shared.row(name + ".mean", channels, 0);
     runningVariance = shared.row(name + ".variance", channels, 1);
     mean = new float[channels];

@@ -98,8 +98,7 @@ final class Canvas {
     for (int y = 0; y < side; y++) {
       for (int x = 0; x < side; x++) {
         pixels[y * side + x] =
-            (float)
-                (level + slopeX * ((x + 0.5) / side - 0.5) + slopeY * ((y + 0.5) / side - 0.5));
+            (float) (level + slopeX * ((x + 0.5) / side - 0.5) + slopeY * ((y + 0.5) / side - 0.5));
       }
     }
   }

@@ -10,8 +10,8 @@ import java.util.function.Consumer;
 final class Classifier {
   private final int samples;
   private final int classes;
-  private final Layer.Parameter weights;
-  private final Layer.Parameter bias;
+  private final Parameter weights;
+  private final Parameter bias;
   private final float[][] features;
   private final float[][] logits;
   private final Planes inputGradient;
@@ -21,10 +21,9 @@ final class Classifier {
     this.classes = classes;
     int channels = input.channels();
     weights =
-        Layer.Parameter.of(
+        new Parameter(
             "classifier.weight", shared.matrix("classifier.weight", classes, channels), true);
-    bias =
-        Layer.Parameter.of("classifier.bias", shared.matrix("classifier.bias", 1, classes), false);
+    bias = new Parameter("classifier.bias", shared.matrix("classifier.bias", 1, classes), false);
     features = new float[samples][channels];
     logits = new float[samples][classes];
     inputGradient = input.like();
@@ -80,7 +79,7 @@ final class Classifier {
     return inputGradient;
   }
 
-  void parameters(Consumer<Layer.Parameter> visitor) {
+  void parameters(Consumer<Parameter> visitor) {
     visitor.accept(weights);
     visitor.accept(bias);
   }

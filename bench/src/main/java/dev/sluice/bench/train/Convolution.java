@@ -53,19 +53,13 @@ final class Convolution implements Layer {
    * @param first whether nobody needs the gradient by the input
    */
   Convolution(
-      String name,
-      Weights shared,
-      Geometry geometry,
-      int samples,
-      boolean biased,
-      boolean first) {
+      String name, Weights shared, Geometry geometry, int samples, boolean biased, boolean first) {
     this.geometry = geometry;
     this.first = first;
     int depth = geometry.depth();
     int side = geometry.outputSide();
     String weightName = name + ".weight";
-    weights =
-        Parameter.of(weightName, shared.matrix(weightName, geometry.outputs(), depth), true);
+    weights = new Parameter(weightName, shared.matrix(weightName, geometry.outputs(), depth), true);
     bias = biased ? shared.row(name + ".bias", geometry.outputs(), 0) : null;
     output = new Planes(geometry.outputs(), samples, side, side);
     inputGradient =

@@ -1,7 +1,6 @@
 package dev.sluice.bench.train;
 
 import dev.sluice.bench.train.Canvas.Pen;
-import dev.sluice.bench.train.Family.Style;
 import dev.sluice.bench.train.GlyphShapes.Drawing;
 import java.util.List;
 
@@ -22,16 +21,15 @@ final class HexDigits {
   /** How many classes there are. */
   static final int CLASSES = GlyphShapes.CLASSES.length();
 
-  private final Family family;
   private final Style style;
   private final long seed;
   private final GlyphShapes shapes;
   private final Canvas canvas = new Canvas(SIDE);
 
   HexDigits(Family family, long seed) {
-    this.family = family;
     this.style = family.style();
-    this.seed = seed;
+    // The family's own hash keeps the draws apart even under equal seeds.
+    this.seed = seed ^ ((long) family.name().hashCode() << 32);
     this.shapes = GlyphShapes.of(family);
   }
 
@@ -47,8 +45,7 @@ final class HexDigits {
    * @param at where in {@code pixels}
    */
   void draw(long index, byte[] pixels, int at) {
-    // The family's own constant keeps the draws apart even under equal seeds.
-    SeededDraws draws = SeededDraws.of(seed * 31 + family.ordinal() + 1, index);
+    SeededDraws draws = SeededDraws.of(seed, index);
     double contrast = draws.in(style.contrast());
     double level = 0.04 + (0.92 - contrast) * draws.unit();
     canvas.background(
@@ -92,8 +89,7 @@ final class HexDigits {
     double amplitude = draws.in(style.wave());
     double phase = draws.within(Math.PI);
     double cycles = 0.6 + 0.9 * draws.unit();
-    Pen pen =
-        new Pen(draws.in(style.pen()), draws.in(style.nib()), draws.within(Math.PI));
+    Pen pen = new Pen(draws.in(style.pen()), draws.in(style.nib()), draws.within(Math.PI));
     for (double[] stroke : drawing.strokes()) {
       double[] moved = stroke.clone();
       for (int i = 0; i < moved.length; i++) {

@@ -22,17 +22,4 @@ interface Layer {
 
   /** Hands out each trainable matrix of the layer. */
   default void parameters(Consumer<Parameter> visitor) {}
-
-  /**
-   * A trainable matrix.
-   *
-   * @param value shared by all networks over the same weights
-   * @param gradient this network's own, of the same size
-   * @param decays whether weight decay pulls it towards zero
-   */
-  record Parameter(String name, float[][] value, float[][] gradient, boolean decays) {
-    static Parameter of(String name, float[][] value, boolean decays) {
-      return new Parameter(name, value, new float[value.length][value[0].length], decays);
-    }
-  }
 }

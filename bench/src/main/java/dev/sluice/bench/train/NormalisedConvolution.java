@@ -20,8 +20,7 @@ final class NormalisedConvolution implements Layer {
     norm =
         folded
             ? null
-            : new BatchNorm(
-                name, shared, new Planes(geometry.outputs(), samples, side, side));
+            : new BatchNorm(name, shared, new Planes(geometry.outputs(), samples, side, side));
   }
 
   @Override

@@ -6,17 +6,47 @@ package dev.sluice.bench.train;
  * samples alike runs along one long array.
  *
  * <p>Not thread-safe: the arrays are written in place.
- *
- * @param rows one array per channel, of {@code samples * height * width} values
  */
-record Planes(int channels, int samples, int height, int width, float[][] rows) {
+final class Planes {
+  private final int channels;
+  private final int samples;
+  private final int height;
+  private final int width;
+  private final float[][] rows;
+
+  /** Zeros. */
   Planes(int channels, int samples, int height, int width) {
-    this(channels, samples, height, width, new float[channels][samples * height * width]);
+    this.channels = channels;
+    this.samples = samples;
+    this.height = height;
+    this.width = width;
+    this.rows = new float[channels][samples * height * width];
   }
 
   /** Zeros of the same size. */
   Planes like() {
     return new Planes(channels, samples, height, width);
+  }
+
+  int channels() {
+    return channels;
+  }
+
+  int samples() {
+    return samples;
+  }
+
+  int height() {
+    return height;
+  }
+
+  int width() {
+    return width;
+  }
+
+  /** One array per channel, of {@link #length} values. */
+  float[][] rows() {
+    return rows;
   }
 
   /** Values of one image of one channel. */

@@ -19,7 +19,7 @@ final class ResidualNet {
   private final List<ResidualBlock> blocks = new ArrayList<>();
   private final Classifier classifier;
   private final float[][] logitGradient;
-  private final List<Layer.Parameter> parameters = new ArrayList<>();
+  private final List<Parameter> parameters = new ArrayList<>();
 
   /**
    * Builds the network.
@@ -49,8 +49,7 @@ final class ResidualNet {
       channels = block.channels();
     }
     classifier =
-        new Classifier(
-            weights, new Planes(channels, samples, side, side), architecture.classes());
+        new Classifier(weights, new Planes(channels, samples, side, side), architecture.classes());
     logitGradient = new float[samples][architecture.classes()];
     stem.parameters(parameters::add);
     blocks.forEach(block -> block.parameters(parameters::add));
@@ -92,7 +91,7 @@ final class ResidualNet {
   }
 
   /** Trainable matrices, in an order that is the same for every network of one architecture. */
-  List<Layer.Parameter> parameters() {
+  List<Parameter> parameters() {
     return List.copyOf(parameters);
   }
 

@@ -9,9 +9,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /**
- * Trains a {@link ResidualNet} on the {@link Family#TRAINING} family by stochastic gradient descent
- * with Nesterov's momentum. Every sample is drawn afresh and seen once, so there is nothing to
- * learn by heart.
+ * Trains a {@link ResidualNet} on the {@link Family#TRAINING} family by {@link Descent}. Every
+ * sample is drawn afresh and seen once, so there is nothing to learn by heart.
  *
  * <p>A batch is cut into shards of fixed size. Each shard has a network of its own over the shared
  * weights; their gradients are added in the shards' order by one thread. So the weights that come
@@ -21,7 +20,6 @@ import java.util.concurrent.Future;
  */
 final class Trainer {
   private static final float RUNNING_RATE = 0.02f;
-  private static final float MOMENTUM = 0.9f;
 
   /**
    * What is trained and for how long.
@@ -82,20 +80,16 @@ final class Trainer {
   private final Plan plan;
   private final Weights weights;
   private final List<Shard> shards = new ArrayList<>();
-  private final List<List<Layer.Parameter>> parameters = new ArrayList<>();
-  private final List<float[][]> velocities = new ArrayList<>();
+  private final Descent descent;
 
   Trainer(Plan plan) {
     this.plan = plan;
     this.weights = plan.architecture().initialise(plan.seed());
     for (int i = 0; i < plan.shards(); i++) {
-      Shard shard = new Shard();
-      shards.add(shard);
-      parameters.add(shard.net.parameters());
+      shards.add(new Shard());
     }
-    for (Layer.Parameter parameter : parameters.getFirst()) {
-      velocities.add(new float[parameter.value().length][parameter.value()[0].length]);
-    }
+    this.descent =
+        new Descent(shards.stream().map(shard -> shard.net.parameters()).toList(), plan.decay());
   }
 
   /**
@@ -117,7 +111,7 @@ final class Trainer {
         for (Shard shard : shards) {
           shard.net.updateRunning(RUNNING_RATE);
         }
-        descend(plan.rate(step));
+        descent.step(plan.rate(step), plan.batch());
         progress.step(step, loss / plan.batch());
       }
     }
@@ -129,27 +123,6 @@ final class Trainer {
       return done.get();
     } catch (ExecutionException e) {
       throw new IllegalStateException("a shard failed; its cause says where", e.getCause());
-    }
-  }
-
-  private void descend(float rate) {
-    float perSample = 1f / plan.batch();
-    for (int p = 0; p < velocities.size(); p++) {
-      Layer.Parameter parameter = parameters.getFirst().get(p);
-      float decay = parameter.decays() ? (float) plan.decay() : 0;
-      for (int r = 0; r < parameter.value().length; r++) {
-        float[] value = parameter.value()[r];
-        float[] velocity = velocities.get(p)[r];
-        for (int i = 0; i < value.length; i++) {
-          float sum = 0;
-          for (int s = 0; s < shards.size(); s++) {
-            sum += parameters.get(s).get(p).gradient()[r][i];
-          }
-          float gradient = sum * perSample + decay * value[i];
-          velocity[i] = MOMENTUM * velocity[i] + gradient;
-          value[i] -= rate * (gradient + MOMENTUM * velocity[i]);
-        }
-      }
     }
   }
 }
