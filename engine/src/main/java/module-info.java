@@ -2,7 +2,14 @@
 module dev.sluice.engine {
   exports dev.sluice.engine;
   exports dev.sluice.engine.backend;
+  exports dev.sluice.engine.format;
+  exports dev.sluice.engine.npy;
+
+  // Jackson builds the manifest's records.
+  opens dev.sluice.engine.format to
+      tools.jackson.databind;
 
   requires transitive dev.sluice.bindings;
   requires dev.sluice.kernels;
+  requires tools.jackson.databind;
 }

@@ -1,0 +1,95 @@
+package dev.sluice.bindings.onnxruntime;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Objects;
+
+/**
+ * How a session is made.
+ *
+ * <p>Thread safety: immutable.
+ *
+ * @param intraOpThreads threads that share the work of one operator, the caller's among them; 0 for
+ *     one per physical core
+ * @param spinning whether idle threads of the session spin: faster by some microseconds, at the
+ *     price of a core; matters with more than one thread only
+ * @param optimization how much the graph is rewritten
+ * @param externalWeightsFolder the folder that the {@code location} of external weights is relative
+ *     to, or null; the files there are mapped, not copied
+ * @param externalFiles bytes of files of external weights by their {@code location}; copied while
+ *     the session is made
+ * @param config entries of {@code onnxruntime_session_options_config_keys.h}
+ */
+public record OrtSessionOptions(
+    int intraOpThreads,
+    boolean spinning,
+    Optimization optimization,
+    Path externalWeightsFolder,
+    Map<String, MemorySegment> externalFiles,
+    Map<String, String> config) {
+
+  /** {@code GraphOptimizationLevel}. */
+  public enum Optimization {
+    /** The graph as it is. */
+    NONE(0),
+    /** Constant folding and the like. */
+    BASIC(1),
+    /** And fusions. */
+    EXTENDED(2),
+    /** And memory layouts: the default. */
+    ALL(99);
+
+    final int code;
+
+    Optimization(int code) {
+      this.code = code;
+    }
+  }
+
+  /** Copies the maps and checks the values. */
+  public OrtSessionOptions {
+    if (intraOpThreads < 0) {
+      throw new IllegalArgumentException(
+          "intraOpThreads is " + intraOpThreads + ", but must be at least 0");
+    }
+    Objects.requireNonNull(optimization, "optimization");
+    externalFiles = Map.copyOf(externalFiles);
+    config = Map.copyOf(config);
+  }
+
+  /** One thread, no spinning, all optimizations, weights inside the model. */
+  public static OrtSessionOptions defaults() {
+    return new OrtSessionOptions(1, false, Optimization.ALL, null, Map.of(), Map.of());
+  }
+
+  /** These options with other threads. */
+  public OrtSessionOptions withThreads(int newIntraOpThreads, boolean newSpinning) {
+    return new OrtSessionOptions(
+        newIntraOpThreads, newSpinning, optimization, externalWeightsFolder, externalFiles, config);
+  }
+
+  /** These options with another optimization level. */
+  public OrtSessionOptions withOptimization(Optimization newOptimization) {
+    return new OrtSessionOptions(
+        intraOpThreads, spinning, newOptimization, externalWeightsFolder, externalFiles, config);
+  }
+
+  /** These options with external weights below a folder. */
+  public OrtSessionOptions withExternalWeightsFolder(Path folder) {
+    return new OrtSessionOptions(
+        intraOpThreads, spinning, optimization, folder, externalFiles, config);
+  }
+
+  /** These options with the bytes of files of external weights. */
+  public OrtSessionOptions withExternalFiles(Map<String, MemorySegment> files) {
+    return new OrtSessionOptions(
+        intraOpThreads, spinning, optimization, externalWeightsFolder, files, config);
+  }
+
+  /** These options with other config entries. */
+  public OrtSessionOptions withConfig(Map<String, String> newConfig) {
+    return new OrtSessionOptions(
+        intraOpThreads, spinning, optimization, externalWeightsFolder, externalFiles, newConfig);
+  }
+}

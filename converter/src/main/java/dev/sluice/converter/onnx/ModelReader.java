@@ -1,0 +1,137 @@
+package dev.sluice.converter.onnx;
+
+import com.google.protobuf.CodedInputStream;
+import com.google.protobuf.InvalidProtocolBufferException;
+import dev.sluice.converter.onnx.proto.Onnx.ModelProto;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+
+/**
+ * Reads ONNX files. What is in the file is not trusted: a file that is something else, is cut off
+ * or is nested without end is refused with a message.
+ *
+ * <p>Thread safety: stateless.
+ */
+public final class ModelReader {
+  /** Levels of messages inside messages; a subgraph takes three, so this is 33 nested loops. */
+  private static final int MAX_NESTING = 100;
+
+  private static final int HEAD_BYTES = 512;
+
+  private ModelReader() {}
+
+  /**
+   * Reads a model; its large tensors stay where they are until they are asked for.
+   *
+   * @param file an ONNX model
+   * @throws ModelException when the file is no model, or one that can't be served
+   * @throws IOException when the file can't be read
+   */
+  public static OnnxModel read(Path file) throws IOException {
+    if (!Files.exists(file)) {
+      throw new NoSuchFileException(file.toString(), null, "no such file; check the path");
+    }
+    if (!Files.isRegularFile(file)) {
+      throw new ModelException(file, "is not a regular file; name an ONNX model");
+    }
+    long sizeBytes = Files.size(file);
+    if (sizeBytes > Integer.MAX_VALUE - 8) {
+      throw new ModelException(
+          file,
+          "has "
+              + sizeBytes
+              + " bytes, a model has at most 2 GiB; export it with its weights as external data");
+    }
+    ModelProto proto;
+    byte[] bytes;
+    try {
+      bytes = Files.readAllBytes(file);
+      proto = parse(file, bytes);
+    } catch (OutOfMemoryError e) {
+      throw new ModelException(
+          file, "of " + sizeBytes + " bytes does not fit the Java heap; raise it with -Xmx", e);
+    }
+    if (!proto.hasGraph()
+        || proto.getGraph().getOutputCount() == 0
+        || !proto.hasIrVersion()
+        || proto.getIrVersion() < 1) {
+      throw new ModelException(file, describe(bytes));
+    }
+    return new OnnxModel(file, proto);
+  }
+
+  private static ModelProto parse(Path file, byte[] bytes) throws IOException {
+    CodedInputStream in = CodedInputStream.newInstance(bytes);
+    in.setRecursionLimit(MAX_NESTING);
+    // Tensors become views of the array instead of copies.
+    in.enableAliasing(true);
+    try {
+      return ModelProto.parseFrom(in);
+    } catch (InvalidProtocolBufferException e) {
+      String kind = describe(bytes);
+      throw new ModelException(
+          file,
+          "byte "
+              + Math.min(in.getTotalBytesRead(), bytes.length)
+              + " of "
+              + bytes.length
+              + ": "
+              + kind
+              + " ("
+              + e.getMessage()
+              + ")",
+          e);
+    }
+  }
+
+  /** What the file looks like and what to do. */
+  private static String describe(byte[] bytes) {
+    if (bytes.length == 0) {
+      return "the file is empty; export the model again";
+    }
+    if (startsWith(bytes, "PK\3\4")) {
+      String tail = new String(bytes, StandardCharsets.ISO_8859_1);
+      return tail.contains("Sluice package, format ")
+          ? "this is a package already, not an ONNX model; give it to 'sluice run' or 'inspect'"
+          : "this is a ZIP file (PyTorch and Keras use those), not an ONNX model; export it to ONNX";
+    }
+    if (isText(bytes)) {
+      return startsWith(bytes, "version https://git-lfs")
+          ? "this is a Git LFS pointer, not the model itself; fetch it with 'git lfs pull'"
+          : "this is a text, not an ONNX model; name a file that ends in .onnx";
+    }
+    if (startsWith(bytes, "\u0089HDF")) {
+      return "this is an HDF5 file (Keras uses those), not an ONNX model; export it to ONNX";
+    }
+    if (bytes.length > 2 && bytes[0] == 8 && bytes[1] > 0 && bytes[1] < 64) {
+      return "starts like an ONNX model, but is cut off or damaged; copy or export it again";
+    }
+    return "this is no ONNX model; export the model to ONNX";
+  }
+
+  private static boolean isText(byte[] bytes) {
+    for (int i = 0; i < Math.min(HEAD_BYTES, bytes.length); i++) {
+      byte b = bytes[i];
+      if (b < 0x20 && b != '\n' && b != '\r' && b != '\t') {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private static boolean startsWith(byte[] bytes, String magic) {
+    byte[] expected = magic.getBytes(StandardCharsets.ISO_8859_1);
+    if (bytes.length < expected.length) {
+      return false;
+    }
+    for (int i = 0; i < expected.length; i++) {
+      if (bytes[i] != expected[i]) {
+        return false;
+      }
+    }
+    return true;
+  }
+}

@@ -1,0 +1,226 @@
+package dev.sluice.converter.onnx;
+
+import com.google.protobuf.ByteString;
+import dev.sluice.bindings.ElementType;
+import dev.sluice.converter.onnx.proto.Onnx.StringStringEntryProto;
+import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
+import dev.sluice.engine.Shape;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The bytes of a model's tensors, wherever the model keeps them: in raw form, in one of the typed
+ * fields, or in another file of the model's folder, which is mapped.
+ *
+ * <p>Thread safety: used by one thread.
+ */
+public final class TensorData {
+  private final Path model;
+  private final Arena arena;
+  private final Map<String, MemorySegment> externalFiles = new HashMap<>();
+
+  /**
+   * Gives the bytes of the tensors of one model.
+   *
+   * @param model the model's file; external data is looked for in its folder and nowhere else
+   * @param arena how long mapped files stay mapped
+   */
+  public TensorData(Path model, Arena arena) {
+    this.model = model.toAbsolutePath();
+    this.arena = arena;
+  }
+
+  /**
+   * The elements of a tensor in C order, little endian, packed.
+   *
+   * @throws ModelException when they are not there, or are more or fewer than the shape says
+   */
+  public MemorySegment bytes(TensorProto tensor) throws IOException {
+    ElementType type = type(tensor);
+    long expected;
+    long elements;
+    try {
+      elements = shape(tensor).elementCount();
+      expected = type.byteSize(elements);
+    } catch (ArithmeticException e) {
+      throw refuse(tensor, "is larger than any memory; export the model again", e);
+    }
+    MemorySegment bytes;
+    if (tensor.getDataLocation() == TensorProto.DataLocation.EXTERNAL) {
+      bytes = external(tensor, expected);
+    } else if (tensor.hasRawData()) {
+      bytes = MemorySegment.ofBuffer(tensor.getRawData().asReadOnlyByteBuffer());
+    } else {
+      bytes = MemorySegment.ofArray(typed(tensor, type, elements));
+    }
+    if (bytes.byteSize() != expected) {
+      throw refuse(
+          tensor,
+          "has "
+              + bytes.byteSize()
+              + " bytes, its shape "
+              + tensor.getDimsList()
+              + " needs "
+              + expected
+              + "; the file is damaged: export it again",
+          null);
+    }
+    return bytes;
+  }
+
+  /** The shape of a tensor. */
+  public Shape shape(TensorProto tensor) throws ModelException {
+    for (long dim : tensor.getDimsList()) {
+      if (dim < 0) {
+        throw refuse(tensor, "has the shape " + tensor.getDimsList() + "; export it again", null);
+      }
+    }
+    return Shape.of(tensor.getDimsList().stream().mapToLong(Long::longValue).toArray());
+  }
+
+  /** The element type of a tensor. */
+  public ElementType type(TensorProto tensor) throws ModelException {
+    try {
+      return ElementType.ofCode(tensor.getDataType());
+    } catch (IllegalArgumentException e) {
+      throw refuse(
+          tensor, "has the element type " + tensor.getDataType() + ", which no backend takes", e);
+    }
+  }
+
+  /** The elements out of the field that the standard has for the type. */
+  private byte[] typed(TensorProto tensor, ElementType type, long elements) throws ModelException {
+    int count =
+        switch (type) {
+          case FLOAT, COMPLEX64 -> tensor.getFloatDataCount();
+          case DOUBLE, COMPLEX128 -> tensor.getDoubleDataCount();
+          case INT64 -> tensor.getInt64DataCount();
+          case UINT32, UINT64 -> tensor.getUint64DataCount();
+          case STRING -> throw new IllegalArgumentException("strings have no bytes");
+          default -> tensor.getInt32DataCount();
+        };
+    int perElement = type == ElementType.COMPLEX64 || type == ElementType.COMPLEX128 ? 2 : 1;
+    // 4-bit types: each int32 holds one byte, which is two elements.
+    long expected =
+        type.bits() < 8 ? type.byteSize(elements) : Math.multiplyExact(elements, perElement);
+    if (count != expected) {
+      throw refuse(
+          tensor,
+          "has "
+              + count
+              + " elements, its shape "
+              + tensor.getDimsList()
+              + " needs "
+              + expected
+              + "; the file is damaged: export it again",
+          null);
+    }
+    int width = Math.max(8, type.bits() / perElement) / 8;
+    ByteBuffer out = ByteBuffer.allocate(Math.multiplyExact(count, width));
+    out.order(ByteOrder.LITTLE_ENDIAN);
+    for (int i = 0; i < count; i++) {
+      switch (type) {
+        case FLOAT, COMPLEX64 -> out.putFloat(tensor.getFloatData(i));
+        case DOUBLE, COMPLEX128 -> out.putDouble(tensor.getDoubleData(i));
+        case INT64 -> out.putLong(tensor.getInt64Data(i));
+        case UINT64 -> out.putLong(tensor.getUint64Data(i));
+        case UINT32 -> out.putInt((int) tensor.getUint64Data(i));
+        case INT32 -> out.putInt(tensor.getInt32Data(i));
+        default -> {
+          if (width == 2) {
+            out.putShort((short) tensor.getInt32Data(i));
+          } else {
+            out.put((byte) tensor.getInt32Data(i));
+          }
+        }
+      }
+    }
+    return out.array();
+  }
+
+  private MemorySegment external(TensorProto tensor, long expected) throws IOException {
+    String location = field(tensor.getExternalDataList(), "location", "");
+    MemorySegment whole = externalFiles.get(location);
+    if (whole == null) {
+      whole = map(tensor, location);
+      externalFiles.put(location, whole);
+    }
+    long offset;
+    long length;
+    try {
+      offset = Long.parseLong(field(tensor.getExternalDataList(), "offset", "0"));
+      length = Long.parseLong(field(tensor.getExternalDataList(), "length", "" + expected));
+    } catch (NumberFormatException e) {
+      throw refuse(tensor, "has an offset or length that is no number; export it again", e);
+    }
+    if (offset < 0 || length < 0 || length > whole.byteSize() - offset) {
+      throw refuse(
+          tensor,
+          "lies at byte "
+              + offset
+              + ", "
+              + length
+              + " bytes long, outside of '"
+              + location
+              + "' of "
+              + whole.byteSize()
+              + " bytes; the file is cut off: copy it again",
+          null);
+    }
+    return whole.asSlice(offset, length);
+  }
+
+  /** Maps a file that must lie inside of the model's folder, links resolved. */
+  private MemorySegment map(TensorProto tensor, String location) throws IOException {
+    Path folder = model.getParent().toRealPath();
+    Path file;
+    try {
+      Path relative = Path.of(location);
+      file = folder.resolve(relative).normalize();
+      if (location.isEmpty() || relative.isAbsolute() || !file.startsWith(folder)) {
+        throw refuse(tensor, "is kept in '" + location + "', outside of the model's folder", null);
+      }
+    } catch (InvalidPathException e) {
+      throw refuse(tensor, "is kept in '" + location + "', which is no path", e);
+    }
+    if (!Files.isRegularFile(file)) {
+      throw refuse(
+          tensor, "is kept in '" + location + "', which is not there; copy it beside", null);
+    }
+    if (!file.toRealPath().startsWith(folder)) {
+      throw refuse(tensor, "is kept in '" + location + "', a link out of the model's folder", null);
+    }
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+      return channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+    }
+  }
+
+  private static String field(List<StringStringEntryProto> fields, String key, String absent) {
+    for (StringStringEntryProto field : fields) {
+      if (field.getKey().equals(key)) {
+        return field.getValue();
+      }
+    }
+    return absent;
+  }
+
+  private ModelException refuse(TensorProto tensor, String problem, Throwable cause) {
+    return new ModelException(model, "the tensor '" + tensor.getName() + "' " + problem, cause);
+  }
+
+  /** A segment as bytes of a message, copied. */
+  public static ByteString copy(MemorySegment segment) {
+    return ByteString.copyFrom(segment.asByteBuffer());
+  }
+}

@@ -1,0 +1,114 @@
+package dev.sluice.engine.format;
+
+import dev.sluice.bindings.ElementType;
+import dev.sluice.engine.Shape;
+import java.nio.file.Path;
+import java.util.Locale;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.JsonGenerator;
+import tools.jackson.core.JsonParser;
+import tools.jackson.core.StreamReadFeature;
+import tools.jackson.databind.DeserializationContext;
+import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.SerializationContext;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.ValueDeserializer;
+import tools.jackson.databind.ValueSerializer;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.module.SimpleModule;
+
+/**
+ * The manifest as JSON: shapes are arrays of numbers, element types lower-case names. Unknown
+ * fields are skipped: a change that an older reader must not overlook gets a new format version.
+ *
+ * <p>Thread safety: stateless.
+ */
+final class ManifestJson {
+  private static final JsonMapper MAPPER =
+      JsonMapper.builder()
+          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+          .enable(SerializationFeature.INDENT_OUTPUT)
+          .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .addModule(types())
+          .build();
+
+  private ManifestJson() {}
+
+  /** The UTF-8 text of a manifest, the same for equal manifests. */
+  static byte[] write(Manifest manifest) {
+    return MAPPER.writeValueAsBytes(manifest);
+  }
+
+  /**
+   * Reads a manifest.
+   *
+   * @param json UTF-8 text
+   * @param file for messages
+   * @param offset of the text in the file, for messages
+   */
+  static Manifest read(byte[] json, Path file, long offset) throws PackageException {
+    try {
+      Manifest manifest = MAPPER.readValue(json, Manifest.class);
+      if (manifest == null) {
+        throw PackageException.at(file, offset, "manifest.json holds nothing; build it again");
+      }
+      return manifest;
+    } catch (JacksonException e) {
+      long within =
+          e.getLocation() == null ? 0 : Math.clamp(e.getLocation().getByteOffset(), 0, json.length);
+      throw new PackageException(
+          file
+              + ": byte "
+              + (offset + within)
+              + ": manifest.json is not a manifest: "
+              + e.getOriginalMessage()
+              + "; build the package again",
+          e);
+    }
+  }
+
+  private static SimpleModule types() {
+    SimpleModule module = new SimpleModule("sluice");
+    module.addSerializer(Shape.class, new ShapeWriter());
+    module.addDeserializer(Shape.class, new ShapeReader());
+    module.addSerializer(ElementType.class, new TypeWriter());
+    module.addDeserializer(ElementType.class, new TypeReader());
+    return module;
+  }
+
+  private static final class ShapeWriter extends ValueSerializer<Shape> {
+    @Override
+    public void serialize(Shape shape, JsonGenerator out, SerializationContext context) {
+      long[] dims = shape.dims();
+      out.writeArray(dims, 0, dims.length);
+    }
+  }
+
+  private static final class ShapeReader extends ValueDeserializer<Shape> {
+    @Override
+    public Shape deserialize(JsonParser in, DeserializationContext context) {
+      return Shape.of(in.readValueAs(long[].class));
+    }
+  }
+
+  private static final class TypeWriter extends ValueSerializer<ElementType> {
+    @Override
+    public void serialize(ElementType type, JsonGenerator out, SerializationContext context) {
+      out.writeString(type.name().toLowerCase(Locale.ROOT));
+    }
+  }
+
+  private static final class TypeReader extends ValueDeserializer<ElementType> {
+    @Override
+    public ElementType deserialize(JsonParser in, DeserializationContext context) {
+      String name = in.getString();
+      for (ElementType type : ElementType.values()) {
+        if (type.name().toLowerCase(Locale.ROOT).equals(name)) {
+          return type;
+        }
+      }
+      throw new IllegalArgumentException("no element type is named '" + name + "'");
+    }
+  }
+}

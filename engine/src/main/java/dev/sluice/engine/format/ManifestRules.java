@@ -1,0 +1,81 @@
+package dev.sluice.engine.format;
+
+import dev.sluice.engine.Signature;
+import dev.sluice.engine.TensorSpec;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * What must hold between the parts of a manifest, whoever wrote it.
+ *
+ * <p>Thread safety: stateless.
+ */
+final class ManifestRules {
+  private ManifestRules() {}
+
+  /**
+   * Checks a manifest whose entries are filled in.
+   *
+   * @throws IllegalArgumentException naming the rule that is broken
+   */
+  static void check(Manifest manifest) {
+    Set<String> inputs = names(manifest.signature().inputs(), "input");
+    Set<String> outputs = names(manifest.signature().outputs(), "output");
+    Manifest.Entry weights = manifest.entries().get(ZipLayout.WEIGHTS);
+    require(weights != null, "there is no entry " + ZipLayout.WEIGHTS);
+    require(
+        manifest.weights().offset() == ZipLayout.WEIGHTS_OFFSET
+            && manifest.weights().sizeBytes() == weights.sizeBytes(),
+        "the weights lie elsewhere than the manifest says");
+    manifest.graphs().values().forEach(graph -> hasEntry(manifest, graph.entry(), "a graph"));
+    for (Manifest.GoldenSample sample : manifest.golden()) {
+      hasEntries(manifest, sample.inputs(), inputs, "input");
+      hasEntries(manifest, sample.outputs(), outputs, "output");
+    }
+    require(
+        inputs.containsAll(manifest.profile().shapes().keySet()),
+        "the profile has a shape for something that is no input");
+    if (manifest.batching().proven()) {
+      checkBatched(manifest.signature());
+    }
+  }
+
+  private static void checkBatched(Signature signature) {
+    for (List<TensorSpec> specs : List.of(signature.inputs(), signature.outputs())) {
+      for (TensorSpec spec : specs) {
+        require(
+            spec.shape().rank() > 0, "batching is said to be proven, but " + spec + " has no rows");
+      }
+    }
+  }
+
+  private static void hasEntries(
+      Manifest manifest, Map<String, String> tensors, Set<String> names, String kind) {
+    tensors.forEach((name, entry) -> {
+      require(names.contains(name), "a golden sample is of no known " + kind + ": " + name);
+      hasEntry(manifest, entry, "a golden sample");
+    });
+  }
+
+  private static void hasEntry(Manifest manifest, String entry, String who) {
+    require(
+        manifest.entries().containsKey(entry), who + " is in entry '" + entry + "', there is none");
+  }
+
+  private static Set<String> names(List<TensorSpec> specs, String kind) {
+    Set<String> names = new HashSet<>();
+    for (TensorSpec spec : specs) {
+      require(!spec.name().isEmpty(), "an " + kind + " has no name");
+      require(names.add(spec.name()), "two " + kind + "s are named '" + spec.name() + "'");
+    }
+    return names;
+  }
+
+  private static void require(boolean holds, String problem) {
+    if (!holds) {
+      throw new IllegalArgumentException(problem);
+    }
+  }
+}
