@@ -2,6 +2,7 @@
 module dev.sluice.engine {
   exports dev.sluice.engine;
   exports dev.sluice.engine.backend;
+  exports dev.sluice.engine.cpu;
   exports dev.sluice.engine.format;
   exports dev.sluice.engine.npy;
 
@@ -11,5 +12,6 @@ module dev.sluice.engine {
 
   requires transitive dev.sluice.bindings;
   requires dev.sluice.kernels;
+  requires HdrHistogram;
   requires tools.jackson.databind;
 }

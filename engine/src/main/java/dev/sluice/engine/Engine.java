@@ -1,0 +1,320 @@
+package dev.sluice.engine;
+
+import dev.sluice.bindings.ElementType;
+import dev.sluice.engine.backend.Backend;
+import dev.sluice.engine.backend.BackendException;
+import dev.sluice.engine.backend.ShapeKey;
+import dev.sluice.engine.batch.BatchOptions;
+import dev.sluice.engine.batch.BatchQueue;
+import dev.sluice.engine.batch.Claims;
+import dev.sluice.engine.batch.Slot;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.HdrHistogram.Histogram;
+
+/**
+ * A model that answers concurrent callers, in batches where that was proven to change no answer.
+ *
+ * <p>The scoped form is the simplest and allocates nothing itself:
+ *
+ * <pre>{@code
+ * float score = engine.call(1,
+ *     in -> in.input(0).set(ValueLayout.JAVA_FLOAT, 0, x),
+ *     out -> out.output(0).get(ValueLayout.JAVA_FLOAT, 0));
+ * }</pre>
+ *
+ * <p>{@link #newRequest} gives the parts of it one by one: claim, write, run or submit, read,
+ * close.
+ *
+ * <p>Thread safety: any thread.
+ */
+public final class Engine implements AutoCloseable {
+  /** Whether use of memory after its request throws: {@code -Dsluice.checked=true}. */
+  static final boolean CHECKED = Boolean.getBoolean("sluice.checked");
+
+  private final Backend backend;
+  private final boolean batched;
+  private final EngineOptions options;
+  private final BatchOptions batchOptions;
+  private final Claims claims;
+  private final BatchQueue defaultQueue;
+  private final Claims.Ticket scopedTicket = new Claims.Ticket();
+
+  /**
+   * An engine over a backend, which is closed with it, or when this throws.
+   *
+   * @param batched whether axis 0 of every input and output is the batch, and rows are independent
+   * @param maxBatch most rows of a batch; 1 for a model that is not batched
+   * @param lanes batches that run at once
+   */
+  Engine(Backend backend, boolean batched, int maxBatch, int lanes, EngineOptions options)
+      throws BackendException {
+    this.backend = backend;
+    this.batched = batched;
+    this.options = options;
+    this.batchOptions = options.batchOptions(maxBatch, lanes);
+    ShapeKey declared = ShapeKey.ofDeclared(backend.signature(), batched);
+    Claims opened = null;
+    try {
+      opened = new Claims(backend, batchOptions);
+      this.claims = opened;
+      this.defaultQueue = declared == null ? null : claims.queue(declared);
+    } catch (BackendException | RuntimeException e) {
+      if (opened != null) {
+        opened.close();
+      } else {
+        backend.close();
+      }
+      throw e;
+    }
+  }
+
+  /**
+   * Serves a backend of one's own, a test double for instance; it is closed with the engine.
+   *
+   * @param batched whether axis 0 of every input and output is the batch, and rows are independent
+   * @param options {@code maxBatch} and {@code lanes} left at 0 are 1
+   * @throws BackendException where the backend refuses lanes or memory
+   */
+  public static Engine over(Backend backend, boolean batched, EngineOptions options)
+      throws BackendException {
+    return new Engine(
+        backend,
+        batched,
+        batched ? Math.max(1, options.maxBatch()) : 1,
+        Math.max(1, options.lanes()),
+        options);
+  }
+
+  Claims claims() {
+    return claims;
+  }
+
+  long nanoTime() {
+    return batchOptions.clock().nanoTime();
+  }
+
+  static long toNanos(Duration duration) {
+    try {
+      return Math.min(duration.toNanos(), Long.MAX_VALUE / 4);
+    } catch (ArithmeticException e) {
+      return Long.MAX_VALUE / 4;
+    }
+  }
+
+  /** The inputs and outputs of the model. */
+  public Signature signature() {
+    return backend.signature();
+  }
+
+  /** The device that serves: {@code cpu} or {@code cuda:0}. */
+  public String device() {
+    return backend.device();
+  }
+
+  /** Whether requests share batches. */
+  public boolean batched() {
+    return batched;
+  }
+
+  /** Most rows of one request and of one batch. */
+  public int maxBatch() {
+    return batchOptions.maxRows();
+  }
+
+  /** Batches that run at once. */
+  public int lanes() {
+    return batchOptions.lanes();
+  }
+
+  /**
+   * A reusable handle for requests of the model's own input shapes.
+   *
+   * @throws IllegalStateException where the model has dynamic dimensions besides the batch: name
+   *     them with {@link #newRequest(Map)}
+   */
+  public Request newRequest() {
+    return new Request(this, requireDefault());
+  }
+
+  private BatchQueue requireDefault() {
+    if (defaultQueue == null) {
+      throw new IllegalStateException(
+          "the inputs "
+              + signature().inputs()
+              + " have dynamic dimensions: say their shapes with newRequest(Map)");
+    }
+    return defaultQueue;
+  }
+
+  /**
+   * A reusable handle for requests of these input shapes. The first for a shape allocates its batch
+   * buffers; requests of different shapes never share a batch.
+   *
+   * @param shapes by input name; inputs that are left out have their declared shape. Axis 0 of a
+   *     batched model's shapes is the batch, whatever it says
+   * @throws IllegalArgumentException where a shape does not fit the model
+   * @throws IllegalStateException where too many shapes are in use
+   * @throws BackendException where the device has no memory for it, or refuses the shapes
+   */
+  public Request newRequest(Map<String, Shape> shapes) throws BackendException {
+    return new Request(this, claims.queue(key(shapes)));
+  }
+
+  private ShapeKey key(Map<String, Shape> shapes) {
+    shapes.keySet().forEach(name -> signature().inputIndex(name));
+    List<Shape> key = new ArrayList<>();
+    for (TensorSpec spec : signature().inputs()) {
+      Shape shape = shapes.getOrDefault(spec.name(), spec.shape());
+      if (!spec.shape()
+          .accepts(batched && shape.rank() > 0 ? shape.withDim(0, spec.shape().dim(0)) : shape)) {
+        throw new IllegalArgumentException("input " + spec + " does not take the shape " + shape);
+      }
+      Shape one = batched ? shape.withDim(0, 1) : shape;
+      if (!one.isStatic()) {
+        throw new IllegalArgumentException(
+            "input " + spec + " has dynamic dimensions: give its shape, not " + shape);
+      }
+      key.add(one);
+    }
+    return new ShapeKey(key);
+  }
+
+  /**
+   * Claims rows with a handle of their own, waiting for admission for up to {@code claimWait}.
+   * Allocates the handle; {@link #newRequest} is for steady state.
+   *
+   * @throws InferenceException where the claim is refused
+   */
+  public Request claim(int rows) throws InterruptedException {
+    Request request = newRequest();
+    Admission admission = request.claim(rows, options.claimWait());
+    if (!admission.admitted()) {
+      throw new InferenceException(admission);
+    }
+    return request;
+  }
+
+  /**
+   * One whole request: claims rows, lets {@code in} write them, runs, lets {@code out} read,
+   * closes. Waits for admission for up to {@code claimWait}.
+   *
+   * @param rows 1 to {@link #maxBatch}
+   * @param in writes every input; must not keep its argument
+   * @param out reads the outputs; must not keep its argument
+   * @return what {@code out} returns
+   * @throws InferenceException where the claim is refused or there is no answer
+   * @throws InterruptedException where the calling thread is interrupted while it waits
+   */
+  public <R> R call(int rows, Consumer<? super Inputs> in, Function<? super Outputs, R> out)
+      throws InterruptedException {
+    Request request = scoped(rows);
+    try {
+      in.accept(request);
+      return out.apply(request.run());
+    } finally {
+      request.close();
+    }
+  }
+
+  private Request scoped(int rows) throws InterruptedException {
+    BatchQueue queue = requireDefault();
+    Slot slot = claims.tryClaim(queue, rows, Priority.NORMAL, Long.MAX_VALUE, scopedTicket);
+    if (slot == null) {
+      Claims.Ticket ticket = new Claims.Ticket();
+      slot =
+          claims.claim(
+              queue, rows, Priority.NORMAL, Long.MAX_VALUE, ticket, toNanos(options.claimWait()));
+      if (slot == null) {
+        throw new InferenceException(ticket.refusal());
+      }
+    }
+    Request request = (Request) slot.handle();
+    if (request == null) {
+      request = new Request(this, queue);
+      slot.handle(request);
+    }
+    request.attach(slot);
+    return request;
+  }
+
+  /**
+   * The short form for a model of one FLOAT input and one FLOAT output. Copies, and allocates the
+   * result.
+   *
+   * @param input one or more rows, C order
+   * @return as many rows of the output
+   * @throws IllegalArgumentException where the model has another signature, or the length is not a
+   *     whole number of rows
+   */
+  public float[] run(float... input) throws InterruptedException {
+    List<TensorSpec> inputs = signature().inputs();
+    List<TensorSpec> outputs = signature().outputs();
+    if (inputs.size() != 1
+        || outputs.size() != 1
+        || inputs.get(0).type() != ElementType.FLOAT
+        || outputs.get(0).type() != ElementType.FLOAT) {
+      throw new IllegalArgumentException(
+          "run(float[]) is for one FLOAT input and one FLOAT output; this model has "
+              + signature());
+    }
+    long rowFloats = requireDefault().anyMemory().inputRowBytes(0) / Float.BYTES;
+    if (rowFloats == 0 || input.length % rowFloats != 0 || input.length == 0) {
+      throw new IllegalArgumentException(
+          "a row of input "
+              + inputs.get(0)
+              + " is "
+              + rowFloats
+              + " floats, but "
+              + input.length
+              + " were given");
+    }
+    return call(
+        Math.toIntExact(input.length / rowFloats),
+        in -> MemorySegment.copy(input, 0, in.input(0), ValueLayout.JAVA_FLOAT, 0, input.length),
+        out -> out.output(0).toArray(ValueLayout.JAVA_FLOAT));
+  }
+
+  /** What the engine measured since it was opened. */
+  public EngineStats stats() {
+    Histogram queueNs = new Histogram(2);
+    Histogram runNs = new Histogram(2);
+    Histogram rows = new Histogram(2);
+    claims.addStats(queueNs, runNs, rows);
+    Map<Admission, Long> refused = new EnumMap<>(Admission.class);
+    for (Admission reason : Admission.values()) {
+      if (claims.refused(reason) > 0) {
+        refused.put(reason, claims.refused(reason));
+      }
+    }
+    return new EngineStats(
+        EngineStats.Distribution.of(queueNs),
+        EngineStats.Distribution.of(runNs),
+        EngineStats.Distribution.of(rows),
+        Map.copyOf(refused),
+        claims.quarantined(),
+        claims.usableLanes());
+  }
+
+  /** What the engine failed with for good (a lost device, no lane left); null while it serves. */
+  public Throwable failure() {
+    return claims.failure();
+  }
+
+  /**
+   * Refuses new claims, waits up to {@code drainTimeout} for the requests in flight, fails the
+   * rest, and frees everything; memory that a caller still holds is freed when it closes its
+   * request. Closing twice is safe.
+   */
+  @Override
+  public void close() {
+    claims.close();
+  }
+}

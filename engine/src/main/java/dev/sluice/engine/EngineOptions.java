@@ -1,0 +1,263 @@
+package dev.sluice.engine;
+
+import dev.sluice.engine.batch.BatchOptions;
+import dev.sluice.engine.batch.NanoClock;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ForkJoinPool;
+import java.util.concurrent.ThreadFactory;
+
+/**
+ * How an engine serves. Every setting has a default that suits a service; what is left at 0 where 0
+ * means "measured" is picked when the package is opened.
+ *
+ * <p>Thread safety: immutable; a {@link Builder} belongs to one thread.
+ */
+public final class EngineOptions {
+  private final Builder from;
+
+  private EngineOptions(Builder from) {
+    this.from = from;
+  }
+
+  /** The defaults. */
+  public static EngineOptions defaults() {
+    return builder().build();
+  }
+
+  /** A builder that starts at the defaults. */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /** The device: {@code auto} or {@code cpu}. */
+  public String device() {
+    return from.device;
+  }
+
+  /** Most rows of a batch; 0: measured. */
+  public int maxBatch() {
+    return from.maxBatch;
+  }
+
+  /** Batches that run at once; 0: measured. */
+  public int lanes() {
+    return from.lanes;
+  }
+
+  /** Threads of the backend per run; 0: measured. */
+  public int threadsPerLane() {
+    return from.threadsPerLane;
+  }
+
+  /** Whether to measure what is left at 0; false takes one lane, one thread and the profile. */
+  public boolean tune() {
+    return from.tune;
+  }
+
+  /** Whether the self-test on the package's golden sample runs when it is opened. */
+  public boolean selfTest() {
+    return from.selfTest;
+  }
+
+  /** How long a scoped call waits for admission. */
+  public Duration claimWait() {
+    return from.claimWait;
+  }
+
+  /** The protocol's options, once batch, lanes and the rest are settled. */
+  BatchOptions batchOptions(int maxRows, int lanes) {
+    int buffers = from.buffersPerShape > 0 ? from.buffersPerShape : Math.max(4, 2 * lanes + 2);
+    return new BatchOptions(
+        maxRows,
+        lanes,
+        maxRows == 1 && from.buffersPerShape == 0 ? Math.max(buffers, 16) : buffers,
+        from.maxShapes,
+        Engine.toNanos(from.maxDelay),
+        from.exactBatch,
+        from.maxPending,
+        from.maxQuarantined,
+        Engine.toNanos(from.claimTimeout),
+        Engine.toNanos(from.readTimeout),
+        Engine.toNanos(from.drainTimeout),
+        Engine.CHECKED,
+        from.callbacks,
+        from.threads,
+        from.clock);
+  }
+
+  /**
+   * Collects settings.
+   *
+   * <p>Thread safety: one thread.
+   */
+  public static final class Builder {
+    private String device = "auto";
+    private int maxBatch;
+    private int lanes;
+    private int threadsPerLane;
+    private boolean tune = true;
+    private boolean selfTest = true;
+    private boolean exactBatch;
+    private int buffersPerShape;
+    private int maxShapes = 16;
+    private int maxPending = Integer.MAX_VALUE;
+    private int maxQuarantined = 2;
+    private Duration maxDelay = Duration.ZERO;
+    private Duration claimTimeout = Duration.ofSeconds(1);
+    private Duration readTimeout = Duration.ofSeconds(10);
+    private Duration drainTimeout = Duration.ofSeconds(10);
+    private Duration claimWait = Duration.ofSeconds(10);
+    private Executor callbacks = ForkJoinPool.commonPool();
+    private ThreadFactory threads = Thread.ofPlatform().daemon(true).factory();
+    private NanoClock clock = NanoClock.SYSTEM;
+
+    private Builder() {}
+
+    /** The device: {@code auto} (the default) or {@code cpu}. */
+    public Builder device(String value) {
+      device = Objects.requireNonNull(value);
+      return this;
+    }
+
+    /** Most rows of a batch, at most the package's profile; 0, the default, measures. */
+    public Builder maxBatch(int rows) {
+      maxBatch = rows;
+      return this;
+    }
+
+    /** Batches that run at once; 0, the default, measures. */
+    public Builder lanes(int count) {
+      lanes = count;
+      return this;
+    }
+
+    /** Threads of the backend per run; 0, the default, measures. */
+    public Builder threadsPerLane(int count) {
+      threadsPerLane = count;
+      return this;
+    }
+
+    /** Whether to measure what is left at 0 (at most 2 s, remembered); true by default. */
+    public Builder tune(boolean value) {
+      tune = value;
+      return this;
+    }
+
+    /** Whether to run the package's golden sample when it is opened; true by default. */
+    public Builder selfTest(boolean value) {
+      selfTest = value;
+      return this;
+    }
+
+    /**
+     * Whether every run has {@code maxBatch} rows, so that an answer does not depend, to the last
+     * bit, on how full its batch was; costs the time of a full batch each run. False by default.
+     */
+    public Builder exactBatch(boolean value) {
+      exactBatch = value;
+      return this;
+    }
+
+    /** Batch buffers per shape, the bound of what is in flight; 0, the default, fits the lanes. */
+    public Builder buffersPerShape(int count) {
+      buffersPerShape = count;
+      return this;
+    }
+
+    /** Most different input shapes at once; 16 by default. */
+    public Builder maxShapes(int count) {
+      maxShapes = count;
+      return this;
+    }
+
+    /** Most rows claimed and not closed; unlimited by default (the buffers bound it). */
+    public Builder maxPending(int rows) {
+      maxPending = rows;
+      return this;
+    }
+
+    /** Most batch buffers that late callers may hold before claims are refused; 2 by default. */
+    public Builder maxQuarantined(int buffers) {
+      maxQuarantined = buffers;
+      return this;
+    }
+
+    /**
+     * Longest time that an idle lane waits for as many rows as recent batches had; zero, the
+     * default, for not at all. A lone caller never waits.
+     */
+    public Builder maxDelay(Duration value) {
+      maxDelay = value;
+      return this;
+    }
+
+    /** Longest time from claim to submit before a request is abandoned; 1 s by default. */
+    public Builder claimTimeout(Duration value) {
+      claimTimeout = value;
+      return this;
+    }
+
+    /** Longest time from completion to close before a holder counts as late; 10 s by default. */
+    public Builder readTimeout(Duration value) {
+      readTimeout = value;
+      return this;
+    }
+
+    /** Longest time that close waits for requests in flight; 10 s by default. */
+    public Builder drainTimeout(Duration value) {
+      drainTimeout = value;
+      return this;
+    }
+
+    /** How long a scoped call waits for admission before it throws; 10 s by default. */
+    public Builder claimWait(Duration value) {
+      claimWait = value;
+      return this;
+    }
+
+    /** Runs callbacks of asynchronous requests; the common pool by default. */
+    public Builder callbacks(Executor value) {
+      callbacks = Objects.requireNonNull(value);
+      return this;
+    }
+
+    /** Makes the lanes' threads (used where no caller can lead) and the watchdog's. */
+    public Builder threads(ThreadFactory value) {
+      threads = Objects.requireNonNull(value);
+      return this;
+    }
+
+    /** The clock, for tests. */
+    Builder clock(NanoClock value) {
+      clock = value;
+      return this;
+    }
+
+    /** The options. */
+    public EngineOptions build() {
+      Builder copy = new Builder();
+      copy.device = device;
+      copy.maxBatch = maxBatch;
+      copy.lanes = lanes;
+      copy.threadsPerLane = threadsPerLane;
+      copy.tune = tune;
+      copy.selfTest = selfTest;
+      copy.exactBatch = exactBatch;
+      copy.buffersPerShape = buffersPerShape;
+      copy.maxShapes = maxShapes;
+      copy.maxPending = maxPending;
+      copy.maxQuarantined = maxQuarantined;
+      copy.maxDelay = maxDelay;
+      copy.claimTimeout = claimTimeout;
+      copy.readTimeout = readTimeout;
+      copy.drainTimeout = drainTimeout;
+      copy.claimWait = claimWait;
+      copy.callbacks = callbacks;
+      copy.threads = threads;
+      copy.clock = clock;
+      return new EngineOptions(copy);
+    }
+  }
+}

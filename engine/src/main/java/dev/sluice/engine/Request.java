@@ -1,0 +1,356 @@
+package dev.sluice.engine;
+
+import dev.sluice.bindings.ScopedSegments;
+import dev.sluice.engine.InferenceException.Reason;
+import dev.sluice.engine.batch.Batch;
+import dev.sluice.engine.batch.BatchQueue;
+import dev.sluice.engine.batch.Claims;
+import dev.sluice.engine.batch.Slot;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.time.Duration;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+
+/**
+ * A caller's handle to rows of a batch: claim, write, run or submit, read, close; then it can claim
+ * again. It belongs to the caller, who makes it once ({@link Engine#newRequest}) and reuses it, so
+ * that steady state allocates nothing; {@link Engine#claim} makes one per call.
+ *
+ * <p>Closing twice is safe. Memory that was got from a request must not be used after the claim
+ * ended; with {@code -Dsluice.checked=true} such use throws, else it is undefined.
+ *
+ * <p>Thread safety: one thread at a time, but for {@link #cancel}, which any thread may call.
+ */
+public final class Request implements Inputs, Outputs, AutoCloseable {
+  private static final System.Logger LOG = System.getLogger(Request.class.getName());
+
+  private final Engine engine;
+  private final Claims claims;
+  private final BatchQueue queue;
+  private final Claims.Ticket ticket = new Claims.Ticket();
+  private final Runnable callback = this::completed;
+  private Priority priority = Priority.NORMAL;
+  private long deadlineNs = Long.MAX_VALUE;
+  private volatile Slot slot;
+  private volatile long round;
+  private Completion completion;
+  private Arena arena;
+
+  Request(Engine engine, BatchQueue queue) {
+    this.engine = engine;
+    this.claims = engine.claims();
+    this.queue = queue;
+  }
+
+  /**
+   * Sets the priority of the next claims; {@link Priority#NORMAL} at first.
+   *
+   * @return this
+   */
+  public Request priority(Priority value) {
+    priority = value;
+    return this;
+  }
+
+  /**
+   * Sets a deadline for the next claim and its run: from now on, {@code Duration.ZERO} for none. A
+   * request that is past it when its batch closes ends as {@link Reason#EXPIRED}.
+   *
+   * @return this
+   */
+  public Request deadlineIn(Duration time) {
+    return deadlineAt(time.isZero() ? Long.MAX_VALUE : engine.nanoTime() + time.toNanos());
+  }
+
+  /**
+   * Sets a deadline as a value of {@link System#nanoTime}; {@link Long#MAX_VALUE} for none.
+   *
+   * @return this
+   */
+  public Request deadlineAt(long nanoTime) {
+    deadlineNs = nanoTime;
+    return this;
+  }
+
+  /**
+   * Claims rows, without waiting.
+   *
+   * @param rows 1 to {@link Engine#maxBatch}
+   * @return {@link Admission#ADMITTED}, or why not
+   * @throws IllegalStateException where this request holds a claim
+   * @throws IllegalArgumentException where {@code rows} can never fit
+   */
+  public Admission tryClaim(int rows) {
+    requireFree();
+    return bind(claims.tryClaim(queue, rows, priority, deadlineNs, ticket));
+  }
+
+  /**
+   * Claims rows, waiting for admission for up to {@code timeout}.
+   *
+   * @return {@link Admission#ADMITTED}, or why not
+   * @throws InterruptedException where the calling thread is interrupted while it waits
+   */
+  public Admission claim(int rows, Duration timeout) throws InterruptedException {
+    requireFree();
+    return bind(claims.claim(queue, rows, priority, deadlineNs, ticket, Engine.toNanos(timeout)));
+  }
+
+  private void requireFree() {
+    if (slot != null) {
+      throw new IllegalStateException(
+          "this request already holds rows; close it first, or use another: " + this);
+    }
+  }
+
+  private Admission bind(Slot claimed) {
+    if (claimed == null) {
+      return ticket.refusal();
+    }
+    attach(claimed);
+    return Admission.ADMITTED;
+  }
+
+  /** Takes over a claim that was made for it. */
+  @SuppressWarnings("MustBeClosedChecker") // closed by detach
+  void attach(Slot claimed) {
+    round = claimed.batch().generation();
+    slot = claimed;
+    if (Engine.CHECKED) {
+      arena = Arena.ofShared();
+    }
+  }
+
+  /**
+   * Submits and waits for the answer. The calling thread may run the batch itself.
+   *
+   * @return this, as the outputs
+   * @throws InferenceException where there is no answer; the request is closed then
+   * @throws InterruptedException where the wait was interrupted; the request is cancelled and
+   *     closed. A caller that runs the batch finishes it first
+   */
+  public Outputs run() throws InterruptedException {
+    Slot mine = require();
+    int state;
+    try {
+      state = claims.submitAndWait(mine);
+    } catch (InferenceException abandoned) {
+      detach();
+      throw abandoned;
+    } catch (InterruptedException interrupted) {
+      close();
+      throw interrupted;
+    }
+    InferenceException failure = failure(mine, state);
+    if (failure != null) {
+      close();
+      throw failure;
+    }
+    return this;
+  }
+
+  /**
+   * Submits; {@code whenDone} is told on the executor of callbacks.
+   *
+   * @throws InferenceException with {@link Reason#ABANDONED}; the request is closed then
+   */
+  public void submit(Completion whenDone) {
+    Slot mine = require();
+    completion = whenDone;
+    try {
+      claims.submit(mine, callback);
+    } catch (InferenceException abandoned) {
+      detach();
+      throw abandoned;
+    }
+  }
+
+  /**
+   * Submits. The stage completes with this request, which the receiver must close after it read the
+   * outputs, or with an {@link InferenceException}. Cancelling the stage cancels the request.
+   */
+  public CompletionStage<Request> submit() {
+    CompletableFuture<Request> future = new CompletableFuture<>();
+    CompletableFuture<Request> _ =
+        future.whenComplete((request, thrown) -> {
+          if (thrown instanceof CancellationException) {
+            cancel();
+          }
+        });
+    submit((request, failure) -> {
+      if (failure != null) {
+        future.completeExceptionally(failure);
+      } else if (!future.complete(request)) {
+        request.close();
+      }
+    });
+    return future;
+  }
+
+  private void completed() {
+    Slot mine = slot;
+    Completion told = completion;
+    completion = null;
+    InferenceException failure = failure(mine, mine.stateIn(round));
+    if (failure != null) {
+      close();
+    }
+    try {
+      told.completed(this, failure);
+    } catch (RuntimeException | Error e) {
+      LOG.log(System.Logger.Level.ERROR, "a completion threw; its request is closed", e);
+      close();
+    }
+  }
+
+  private static InferenceException failure(Slot slot, int state) {
+    return switch (state) {
+      case Slot.OK, Slot.OVERDUE -> null;
+      case Slot.FAILED -> {
+        Throwable cause = slot.batch().failure();
+        yield cause instanceof InferenceException closed && closed.reason() == Reason.CLOSED
+            ? new InferenceException(Reason.CLOSED, closed.getMessage(), null)
+            : new InferenceException(
+                Reason.BACKEND_FAILED, "the run of this batch failed: " + cause, cause);
+      }
+      case Slot.EXPIRED ->
+          new InferenceException(
+              Reason.EXPIRED, "the deadline had passed when the batch closed", null);
+      default -> new InferenceException(Reason.CANCELLED, "the request was cancelled", null);
+    };
+  }
+
+  /**
+   * Cancels a submitted request, from any thread: it ends as {@link Reason#CANCELLED}, though its
+   * rows may still run.
+   *
+   * @return whether this call ended it; false where it is not submitted or has ended
+   */
+  public boolean cancel() {
+    while (true) {
+      Slot seen = slot;
+      long seenRound = round;
+      if (seen == null) {
+        return false;
+      }
+      if (slot == seen) {
+        return claims.cancel(seen, seenRound);
+      }
+    }
+  }
+
+  @Override
+  public int rows() {
+    return require().rows();
+  }
+
+  @Override
+  public MemorySegment input(int index) {
+    Slot mine = writable();
+    return guard(mine.batch().inputRows(index, mine.startRow(), mine.rows()));
+  }
+
+  @Override
+  public MemorySegment input(String name) {
+    return input(engine.signature().inputIndex(name));
+  }
+
+  @Override
+  public void strings(int index, String... values) {
+    writable().batch().memory().setStrings(index, values);
+  }
+
+  @Override
+  public MemorySegment output(int index) {
+    Slot mine = readable();
+    return guard(mine.batch().outputRows(index, mine.startRow(), mine.rows()));
+  }
+
+  @Override
+  public MemorySegment output(String name) {
+    return output(engine.signature().outputIndex(name));
+  }
+
+  @Override
+  public Shape outputShape(int index) {
+    Slot mine = readable();
+    Shape one = mine.batch().memory().outputShape(index);
+    return engine.batched() ? one.withDim(0, mine.rows()) : one;
+  }
+
+  @Override
+  public String[] strings(int index) {
+    return readable().batch().memory().strings(index);
+  }
+
+  private MemorySegment guard(MemorySegment segment) {
+    return arena == null ? segment : ScopedSegments.within(segment, arena);
+  }
+
+  private Slot require() {
+    Slot mine = slot;
+    if (mine == null) {
+      throw new IllegalStateException("this request holds no rows: claim first");
+    }
+    return mine;
+  }
+
+  private Slot writable() {
+    Slot mine = require();
+    int state = mine.stateIn(round);
+    if (state == Slot.ABANDONED) {
+      throw new InferenceException(
+          Reason.ABANDONED, "the request was not submitted within claimTimeout; close it", null);
+    }
+    if (state != Slot.CLAIMED) {
+      throw new IllegalStateException(
+          "inputs are written between claim and submit, but this is " + this);
+    }
+    return mine;
+  }
+
+  private Slot readable() {
+    Slot mine = require();
+    int state = mine.stateIn(round);
+    if (state != Slot.OK && state != Slot.OVERDUE) {
+      throw new IllegalStateException(
+          "outputs are read after the run and before close, but this is " + this);
+    }
+    return mine;
+  }
+
+  /**
+   * Ends the claim, whatever its state: an unsubmitted one is withdrawn, one in flight cancelled.
+   */
+  @Override
+  public void close() {
+    Slot mine = slot;
+    if (mine == null) {
+      return;
+    }
+    detach();
+    claims.release(mine);
+  }
+
+  private void detach() {
+    slot = null;
+    Arena open = arena;
+    if (open != null) {
+      arena = null;
+      open.close();
+    }
+  }
+
+  /** The batch that the rows are in; for tests. */
+  Batch batch() {
+    return require().batch();
+  }
+
+  @Override
+  public String toString() {
+    Slot mine = slot;
+    return mine == null ? "request without rows" : "request in " + mine;
+  }
+}

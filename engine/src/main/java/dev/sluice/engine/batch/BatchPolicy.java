@@ -1,0 +1,50 @@
+package dev.sluice.engine.batch;
+
+/**
+ * When an open batch closes. A pure function of what it is shown: no clock, no threads.
+ *
+ * <p>A full batch is closed by the claim that fills it. An open one is closed when a lane is idle
+ * and there is no reason to expect more rows, or its oldest row has waited {@code maxDelayNs}. What
+ * is expected is learnt from the last runs ({@link #expect}): a lone caller never waits for
+ * company.
+ *
+ * <p>Thread safety: immutable.
+ *
+ * @param maxRows rows of a full batch
+ * @param maxDelayNs longest wait of the oldest row for company while a lane is idle; 0 for none
+ */
+public record BatchPolicy(int maxRows, long maxDelayNs) {
+  /** {@link #decide}: nothing to do until something else happens. */
+  public static final long NEVER = Long.MAX_VALUE;
+
+  /**
+   * Decides on an open batch.
+   *
+   * @param rows rows claimed
+   * @param expectedRows rows that recent batches had
+   * @param oldestNs when the first of them was claimed
+   * @param laneIdle whether a lane is idle
+   * @param nowNs the time, of the same clock as {@code oldestNs}
+   * @return 0 to close the batch now; else nanoseconds after which to ask again; {@link #NEVER} for
+   *     not before something else happens
+   */
+  public long decide(int rows, int expectedRows, long oldestNs, boolean laneIdle, long nowNs) {
+    if (rows == 0 || !laneIdle) {
+      return NEVER;
+    }
+    if (maxDelayNs == 0 || rows >= Math.min(expectedRows, maxRows)) {
+      return 0;
+    }
+    return Math.max(0, maxDelayNs - (nowNs - oldestNs));
+  }
+
+  /**
+   * What to expect after a batch of {@code rows}: rises at once, falls by an eighth of the
+   * difference, at least by one.
+   *
+   * @param expectedRows what was expected before it
+   */
+  public static int expect(int expectedRows, int rows) {
+    return rows >= expectedRows ? rows : expectedRows - Math.ceilDiv(expectedRows - rows, 8);
+  }
+}

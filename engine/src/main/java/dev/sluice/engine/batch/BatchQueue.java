@@ -1,0 +1,144 @@
+package dev.sluice.engine.batch;
+
+import dev.sluice.engine.backend.BatchMemory;
+import dev.sluice.engine.backend.ShapeKey;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * The batches of one shape key: at most one of them is open for claims, some are free, the others
+ * are on their way. All of a queue's memory is allocated when it is made.
+ *
+ * <p>Thread safety: any thread.
+ */
+public final class BatchQueue {
+  private static final long NONE = -1;
+
+  private final Dispatcher dispatcher;
+  private final ShapeKey key;
+  private final int maxRows;
+  private final int firstIndex;
+  private final Batch[] batches;
+  private final IndexSet free;
+  private final Admissions admissions = new Admissions();
+
+  /**
+   * Version in the high half, position in {@link #batches} in the low half; the version lets a
+   * compare-and-set tell a batch that was reopened from one that still is.
+   */
+  private final AtomicLong open = new AtomicLong(NONE & 0xFFFFFFFFL);
+
+  /** Rows that recent batches had; racy by design, see {@link BatchPolicy#expect}. */
+  volatile int expectedRows = 1;
+
+  /** When the last request was claimed, coarsely; for the choice of a queue to drop. */
+  volatile long lastUsedNs;
+
+  BatchQueue(
+      Dispatcher dispatcher, ShapeKey key, int firstIndex, BatchMemory[] memories, int maxRows) {
+    this.dispatcher = dispatcher;
+    this.key = key;
+    this.firstIndex = firstIndex;
+    this.maxRows = maxRows;
+    this.batches = new Batch[memories.length];
+    this.free = new IndexSet(memories.length);
+    for (int i = 0; i < memories.length; i++) {
+      batches[i] = new Batch(firstIndex + i, this, memories[i], maxRows);
+      free.add(i);
+    }
+  }
+
+  /** The shape of each input for one row. */
+  public ShapeKey key() {
+    return key;
+  }
+
+  /** Most rows of one request. */
+  public int maxRows() {
+    return maxRows;
+  }
+
+  /** Memory of one of the batches: all have the same sizes. */
+  public BatchMemory anyMemory() {
+    return batches[0].memory();
+  }
+
+  Admissions admissions() {
+    return admissions;
+  }
+
+  Batch[] batches() {
+    return batches;
+  }
+
+  /** The batch that takes claims, or did so last; null before the first claim. */
+  Batch openBatch() {
+    int position = (int) open.get();
+    return position < 0 ? null : batches[position];
+  }
+
+  /**
+   * Claims rows in the open batch, opening another where it is full.
+   *
+   * @return the slot, or null where no batch is free
+   */
+  Slot claim(int rows) {
+    while (true) {
+      long seen = open.get();
+      int position = (int) seen;
+      if (position >= 0) {
+        Batch batch = batches[position];
+        int slot = batch.tryClaim(rows);
+        if (slot >= 0) {
+          return batch.slot(slot);
+        }
+        if (slot == Batch.NO_ROOM && batch.seal()) {
+          dispatcher.ready(batch);
+        }
+      }
+      if (!openAnother(seen)) {
+        return null;
+      }
+    }
+  }
+
+  /** Opens a free batch in place of what {@code seen} names; false where none is free. */
+  private boolean openAnother(long seen) {
+    int position = free.take();
+    if (position < 0) {
+      return open.get() != seen;
+    }
+    Batch batch = batches[position];
+    batch.open();
+    if (!open.compareAndSet(seen, ((seen >>> 32) + 1) << 32 | position)) {
+      if (batch.tryWithdraw()) {
+        putFree(position);
+      } else if (batch.seal()) {
+        dispatcher.ready(batch);
+      }
+    }
+    return true;
+  }
+
+  /** B10: takes a batch back that is done and that nobody holds. */
+  void recycle(Batch batch) {
+    batch.free();
+    putFree(batch.index() - firstIndex);
+  }
+
+  private void putFree(int position) {
+    free.add(position);
+    admissions.wake(Admissions.FAN_OUT);
+  }
+
+  /** Whether every batch is free, or open with nothing claimed. */
+  boolean isIdle() {
+    for (Batch batch : batches) {
+      long word = batch.word();
+      int phase = Batch.phase(word);
+      if (phase != Batch.FREE && !(phase == Batch.OPEN && Batch.slots(word) == 0)) {
+        return false;
+      }
+    }
+    return true;
+  }
+}

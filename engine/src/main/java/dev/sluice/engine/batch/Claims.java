@@ -1,0 +1,534 @@
+package dev.sluice.engine.batch;
+
+import dev.sluice.engine.Admission;
+import dev.sluice.engine.InferenceException;
+import dev.sluice.engine.InferenceException.Reason;
+import dev.sluice.engine.Priority;
+import dev.sluice.engine.backend.Backend;
+import dev.sluice.engine.backend.BackendException;
+import dev.sluice.engine.backend.ShapeKey;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import org.HdrHistogram.Histogram;
+
+/**
+ * The claim protocol as the public API uses it: claim, submit, wait, cancel, release, close. What
+ * each step does to a batch is in {@link Batch} and {@link Slot}, who runs it in {@link
+ * Dispatcher}.
+ *
+ * <p>Thread safety: any thread; one slot by one thread at a time, but for {@link #cancel}.
+ */
+public final class Claims implements AutoCloseable {
+  private static final int SERVING = 0;
+  private static final int CLOSING = 1;
+  private static final int CLOSED = 2;
+
+  /** How often close looks whether the requests in flight have ended. */
+  private static final long CLOSE_POLL_NS = 200_000;
+
+  private final Backend backend;
+  private final BatchOptions options;
+  private final Dispatcher dispatcher;
+  private final Watchdog watchdog;
+  private final AtomicInteger pendingRows;
+  private final Refusals refusals = new Refusals();
+  private final Object closeLock = new Object();
+  private volatile int state = SERVING;
+  private final AtomicBoolean freed = new AtomicBoolean();
+
+  /** A caller's place in the line of those that wait for admission; one per handle. */
+  public static final class Ticket {
+    final Admissions.Node node = new Admissions.Node();
+    private Admission refusal;
+
+    /** Why the last claim with this ticket was refused. */
+    public Admission refusal() {
+      return refusal;
+    }
+
+    private Slot refuse(Admission reason) {
+      refusal = reason;
+      return null;
+    }
+  }
+
+  /**
+   * Opens the lanes; the backend stays the caller's until this succeeds, then it is closed with
+   * this.
+   */
+  public Claims(Backend backend, BatchOptions options) throws BackendException {
+    this.backend = backend;
+    this.options = options;
+    this.dispatcher = new Dispatcher(backend, options);
+    this.pendingRows = options.maxPendingRows() == Integer.MAX_VALUE ? null : new AtomicInteger();
+    dispatcher.afterRecycle(this::freeIfIdle);
+    this.watchdog = new Watchdog(dispatcher);
+    watchdog.start();
+  }
+
+  /**
+   * The queue of this shape, whose batches are allocated at the first call.
+   *
+   * @throws InferenceException where {@code maxQueues} shapes are in use, or the engine is closed
+   * @throws BackendException where the device has no memory for it
+   */
+  public BatchQueue queue(ShapeKey key) throws BackendException {
+    BatchQueue found = find(key);
+    if (found != null) {
+      return found;
+    }
+    synchronized (closeLock) {
+      found = find(key);
+      if (found != null) {
+        return found;
+      }
+      if (state != SERVING) {
+        throw new InferenceException(Admission.CLOSED);
+      }
+      if (dispatcher.queues().length >= options.maxQueues()) {
+        throw new IllegalStateException(
+            "this engine already serves "
+                + options.maxQueues()
+                + " shapes; raise EngineOptions.maxShapes, or pad the inputs to fewer shapes. Refused: "
+                + key);
+      }
+      return dispatcher.addQueue(key);
+    }
+  }
+
+  private BatchQueue find(ShapeKey key) {
+    for (BatchQueue queue : dispatcher.queues()) {
+      if (queue.key().equals(key)) {
+        return queue;
+      }
+    }
+    return null;
+  }
+
+  /**
+   * Claims rows without waiting.
+   *
+   * @param deadlineNs of the engine's clock; {@link Long#MAX_VALUE} for none
+   * @return the slot, or null: {@link Ticket#refusal} says why
+   */
+  public Slot tryClaim(
+      BatchQueue queue, int rows, Priority priority, long deadlineNs, Ticket ticket) {
+    if (dispatcher.mustQueue(queue, priority)) {
+      return refuse(ticket, Admission.QUEUED_BEHIND);
+    }
+    return claimNow(queue, rows, priority, deadlineNs, ticket);
+  }
+
+  private Slot refuse(Ticket ticket, Admission reason) {
+    refusals.count(reason);
+    return ticket.refuse(reason);
+  }
+
+  private Slot claimNow(
+      BatchQueue queue, int rows, Priority priority, long deadlineNs, Ticket ticket) {
+    if (rows < 1 || rows > queue.maxRows()) {
+      throw new IllegalArgumentException(
+          "a request has 1 to "
+              + queue.maxRows()
+              + " rows (it never spans two batches), but this one has "
+              + rows);
+    }
+    long nowNs = options.clock().nanoTime();
+    if (state != SERVING) {
+      return refuse(ticket, Admission.CLOSED);
+    }
+    if (deadlineNs != Long.MAX_VALUE && deadlineNs - nowNs <= 0) {
+      return refuse(ticket, Admission.EXPIRED);
+    }
+    Admission refusal = dispatcher.refusal();
+    if (refusal != null) {
+      return refuse(ticket, refusal);
+    }
+    if (!takePending(rows)) {
+      return refuse(ticket, Admission.PENDING_LIMIT);
+    }
+    while (true) {
+      Slot slot = queue.claim(rows);
+      if (slot == null) {
+        givePending(rows);
+        return refuse(ticket, Admission.FULL);
+      }
+      if (occupy(slot, priority, deadlineNs, nowNs)) {
+        if (state != SERVING) {
+          release(slot);
+          return refuse(ticket, Admission.CLOSED);
+        }
+        return slot;
+      }
+      leaveLate(slot);
+    }
+  }
+
+  /** S1; false where the watchdog was faster. */
+  private boolean occupy(Slot slot, Priority priority, long deadlineNs, long nowNs) {
+    Batch batch = slot.batch;
+    if (batch.firstClaimNs == 0) {
+      batch.firstClaimNs = nowNs == 0 ? 1 : nowNs;
+    }
+    if (priority == Priority.HIGH) {
+      batch.high = true;
+    }
+    if (deadlineNs != Long.MAX_VALUE) {
+      batch.irregular = true;
+    }
+    slot.claimNs = nowNs;
+    slot.deadlineNs = deadlineNs;
+    slot.owner = Thread.currentThread();
+    if (options.recordClaimSites()) {
+      slot.claimSite = new Throwable("claimed here");
+    }
+    return slot.moveState(Slot.IDLE, Slot.CLAIMED);
+  }
+
+  private boolean takePending(int rows) {
+    if (pendingRows == null) {
+      return true;
+    }
+    if (pendingRows.addAndGet(rows) <= options.maxPendingRows()) {
+      return true;
+    }
+    givePending(rows);
+    return false;
+  }
+
+  private void givePending(int rows) {
+    if (pendingRows != null) {
+      pendingRows.addAndGet(-rows);
+      dispatcher.wakeClaims();
+    }
+  }
+
+  /**
+   * Claims rows, waiting for admission for up to {@code timeoutNs}.
+   *
+   * @return the slot, or null: {@link Ticket#refusal} says why
+   */
+  public Slot claim(
+      BatchQueue queue, int rows, Priority priority, long deadlineNs, Ticket ticket, long timeoutNs)
+      throws InterruptedException {
+    if (!dispatcher.mustQueue(queue, priority)) {
+      Slot slot = claimNow(queue, rows, priority, deadlineNs, ticket);
+      if (slot != null || !worthWaiting(ticket.refusal)) {
+        return slot;
+      }
+    }
+    long untilNs = options.clock().nanoTime() + timeoutNs;
+    Admissions admissions = queue.admissions();
+    admissions.enqueue(ticket.node, priority);
+    try {
+      admissions.wake(1);
+      return waitForAdmission(queue, rows, priority, deadlineNs, ticket, untilNs);
+    } finally {
+      admissions.remove(ticket.node);
+      admissions.wake(Admissions.FAN_OUT);
+    }
+  }
+
+  private Slot waitForAdmission(
+      BatchQueue queue, int rows, Priority priority, long deadlineNs, Ticket ticket, long untilNs)
+      throws InterruptedException {
+    while (true) {
+      if (Thread.interrupted()) {
+        throw new InterruptedException("interrupted while waiting for admission");
+      }
+      if (ticket.node.takeGo() || state != SERVING) {
+        Slot slot = claimNow(queue, rows, priority, deadlineNs, ticket);
+        if (slot != null || !worthWaiting(ticket.refusal)) {
+          return slot;
+        }
+      }
+      long leftNs = untilNs - options.clock().nanoTime();
+      if (leftNs <= 0) {
+        return refuse(ticket, Admission.TIMED_OUT);
+      }
+      LockSupport.parkNanos(this, leftNs);
+    }
+  }
+
+  private static boolean worthWaiting(Admission refusal) {
+    return refusal == Admission.FULL
+        || refusal == Admission.PENDING_LIMIT
+        || refusal == Admission.QUARANTINED;
+  }
+
+  /**
+   * Submits and waits; the calling thread may run the batch itself.
+   *
+   * @return the slot's terminal state; never ABANDONED, which throws
+   * @throws InterruptedException where the wait was interrupted and the request is thereby
+   *     cancelled; a caller that leads finishes its batch first and keeps its interrupt
+   * @throws InferenceException with reason ABANDONED, after which the slot is released
+   */
+  public int submitAndWait(Slot slot) throws InterruptedException {
+    boolean mayLead = !Thread.currentThread().isVirtual() || dispatcher.runsAreShort();
+    slot.mode = mayLead ? Slot.MODE_LEAD : Slot.MODE_FOLLOW;
+    slot.owner = Thread.currentThread();
+    publish(slot);
+    Batch batch = slot.batch;
+    int lane = dispatcher.submitted(slot, mayLead ? batch : null);
+    if (lane >= 0) {
+      dispatcher.lead(lane, batch);
+    }
+    if (slot.state() == Slot.SUBMITTED) {
+      await(slot, mayLead);
+    }
+    return slot.state();
+  }
+
+  /** Submits; the callback runs on the executor of callbacks once the slot's state is terminal. */
+  public void submit(Slot slot, Runnable callback) {
+    slot.mode = Slot.MODE_ASYNC;
+    slot.callback = callback;
+    slot.registerWaiter(Slot.Mark.ASYNC);
+    publish(slot);
+    dispatcher.submitted(slot, null);
+  }
+
+  /** S2. */
+  private void publish(Slot slot) {
+    if (!slot.moveState(Slot.CLAIMED, Slot.SUBMITTED)) {
+      int was = slot.state();
+      if (was != Slot.ABANDONED) {
+        throw new IllegalStateException("submit takes a claimed request, but this is " + slot);
+      }
+      release(slot);
+      throw abandoned();
+    }
+  }
+
+  private InferenceException abandoned() {
+    return new InferenceException(
+        Reason.ABANDONED,
+        "the rows were claimed and not submitted within claimTimeout ("
+            + options.claimTimeoutNs() / 1_000_000
+            + " ms); the batch ran without them: claim anew, and write the inputs faster, or raise"
+            + " EngineOptions.claimTimeout",
+        null);
+  }
+
+  private void await(Slot slot, boolean mayLead) throws InterruptedException {
+    Thread me = Thread.currentThread();
+    Batch batch = slot.batch;
+    boolean interrupted = false;
+    boolean gaveUp = false;
+    slot.registerWaiter(me);
+    while (slot.state() == Slot.SUBMITTED) {
+      int lane = mayLead ? batch.takeOffer() : -1;
+      if (lane >= 0) {
+        slot.deregisterWaiter(me);
+        dispatcher.lead(lane, batch);
+        break;
+      }
+      if (Thread.interrupted()) {
+        interrupted = true;
+        batch.irregular = true;
+        gaveUp = slot.moveState(Slot.SUBMITTED, Slot.CANCELLED);
+        continue;
+      }
+      LockSupport.park(this);
+    }
+    if (!slot.deregisterWaiter(me) && slot.waiter() == Slot.Mark.FANOUT) {
+      dispatcher.wakeTree(batch, 2 * slot.index + 1);
+      dispatcher.wakeTree(batch, 2 * slot.index + 2);
+    }
+    if (mayLead && slot.state() != Slot.OK) {
+      int lane = batch.takeOffer();
+      if (lane >= 0) {
+        dispatcher.lead(lane, batch);
+      }
+    }
+    if (gaveUp) {
+      throw new InterruptedException("interrupted while waiting for the batch; cancelled");
+    }
+    if (interrupted) {
+      me.interrupt();
+    }
+  }
+
+  /**
+   * S6: cancels a request that waits, from any thread. Its row may still run.
+   *
+   * @param round the generation that the caller's handle carries
+   * @return whether this call ended the request
+   */
+  public boolean cancel(Slot slot, long round) {
+    long observed = slot.stateWord();
+    if (observed != Slot.word(round, Slot.SUBMITTED)) {
+      return false;
+    }
+    // Read before the CAS: after it, the slot may be another request's.
+    Runnable callback = slot.callback;
+    Thread owner = slot.owner;
+    slot.batch.irregular = true;
+    if (!slot.moveStateFrom(observed, Slot.CANCELLED)) {
+      return false;
+    }
+    if (callback != null) {
+      dispatcher.callBack(callback);
+    } else {
+      LockSupport.unpark(owner);
+    }
+    return true;
+  }
+
+  /** S7, or the end of a claim that was never submitted. The slot is not the caller's after it. */
+  public void release(Slot slot) {
+    int rows = slot.rows;
+    Batch batch = slot.batch;
+    while (true) {
+      int was = slot.state();
+      switch (was) {
+        case Slot.CLAIMED -> {
+          batch.irregular = true;
+          if (slot.moveState(was, Slot.RELEASED)) {
+            if (batch.writerGone()) {
+              dispatcher.ready(batch);
+            } else {
+              dispatcher.pump(null);
+            }
+            givePending(rows);
+            return;
+          }
+        }
+        case Slot.SUBMITTED -> {
+          batch.irregular = true;
+          slot.moveState(was, Slot.CANCELLED);
+        }
+        case Slot.ABANDONED, Slot.OVERDUE -> {
+          leaveLate(slot);
+          givePending(rows);
+          return;
+        }
+        default -> {
+          if (slot.moveState(was, Slot.RELEASED)) {
+            dispatcher.release(batch);
+            givePending(rows);
+            return;
+          }
+        }
+      }
+    }
+  }
+
+  /** A late holder comes back. */
+  private void leaveLate(Slot slot) {
+    Batch batch = slot.batch;
+    int was = slot.state();
+    slot.moveState(was, Slot.RELEASED);
+    if (batch.removeLateHolder()) {
+      dispatcher.quarantined().decrementAndGet();
+    }
+    dispatcher.release(batch);
+    dispatcher.wakeClaims();
+  }
+
+  /** What the engine failed with for good; null while it serves. */
+  public Throwable failure() {
+    return dispatcher.failure();
+  }
+
+  /** Whether {@link #close} was called. */
+  public boolean closed() {
+    return state != SERVING;
+  }
+
+  /** Batches held by late callers. */
+  public int quarantined() {
+    return Math.max(0, dispatcher.quarantined().get());
+  }
+
+  /** Lanes that can run batches. */
+  public int usableLanes() {
+    return dispatcher.usableLanes();
+  }
+
+  /** Refused claims by reason. */
+  public long refused(Admission reason) {
+    return refusals.of(reason);
+  }
+
+  /** Adds up what the lanes measured since they were opened. */
+  public void addStats(Histogram queueNs, Histogram runNs, Histogram rows) {
+    dispatcher.addStats(queueNs, runNs, rows);
+  }
+
+  /** One sweep of the watchdog, for tests that bring their own clock. */
+  void sweep(long nowNs) {
+    watchdog.sweep(nowNs);
+  }
+
+  Dispatcher dispatcher() {
+    return dispatcher;
+  }
+
+  /**
+   * Refuses new claims, waits for the requests in flight, fails what is left after {@code
+   * drainTimeout}, and frees everything once nobody holds a request any more; the last holder does
+   * it where that is later.
+   */
+  @Override
+  public void close() {
+    synchronized (closeLock) {
+      if (state == CLOSED) {
+        return;
+      }
+      state = CLOSING;
+      dispatcher.wakeClaims();
+      long untilNs = options.clock().nanoTime() + options.drainTimeoutNs();
+      boolean interrupted = false;
+      while (!idle() && untilNs - options.clock().nanoTime() > 0) {
+        for (BatchQueue queue : dispatcher.queues()) {
+          queue.admissions().wake(Integer.MAX_VALUE);
+        }
+        interrupted |= Thread.interrupted();
+        LockSupport.parkNanos(this, CLOSE_POLL_NS);
+      }
+      if (!idle()) {
+        watchdog.abandonAll();
+        dispatcher.fail(
+            new InferenceException(
+                Reason.CLOSED, "the engine closed before this request ran", null));
+      }
+      watchdog.stop();
+      state = CLOSED;
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+    freeIfIdle();
+  }
+
+  private boolean idle() {
+    for (BatchQueue queue : dispatcher.queues()) {
+      if (!queue.isIdle() || !queue.admissions().isEmpty()) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /**
+   * After {@link #close}: frees lanes, memory and backend if nobody holds a request any more.
+   *
+   * @return whether all is freed
+   */
+  public boolean freeIfIdle() {
+    if (state != CLOSED) {
+      return false;
+    }
+    if (idle() && freed.compareAndSet(false, true)) {
+      dispatcher.closeLanes();
+      for (Batch batch : dispatcher.batches()) {
+        batch.memory().close();
+      }
+      backend.close();
+    }
+    return freed.get();
+  }
+}

@@ -1,0 +1,499 @@
+package dev.sluice.engine.batch;
+
+import dev.sluice.engine.Admission;
+import dev.sluice.engine.Priority;
+import dev.sluice.engine.backend.Backend;
+import dev.sluice.engine.backend.BackendException;
+import dev.sluice.engine.backend.BatchMemory;
+import dev.sluice.engine.backend.ShapeKey;
+import java.util.Arrays;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
+import org.HdrHistogram.Histogram;
+
+/**
+ * Brings batches and lanes together: the orchestration around the atomic steps of {@link Batch}.
+ * {@code docs/claim-protocol.md} is its specification; the sections "Lanes and the dispatcher" and
+ * "Who waits, who wakes" are this class.
+ *
+ * <p>It is longer than most: the parts share the same few fields, and a reader who checks the
+ * protocol wants them on one page. Claims, waiting and closing are in {@link Claims}.
+ *
+ * <p>Thread safety: any thread.
+ */
+final class Dispatcher {
+  /**
+   * A virtual thread may lead runs shorter than this: a run pins its carrier, and handing over to a
+   * platform thread costs two wake-ups, about 50 microseconds each.
+   */
+  static final long VIRTUAL_LEAD_LIMIT_NS = 100_000;
+
+  private static final System.Logger LOG = System.getLogger(Dispatcher.class.getName());
+
+  private final Backend backend;
+  private final BatchOptions options;
+  private final BatchPolicy policy;
+  private final NanoClock clock;
+  private final LaneRunner[] runners;
+  private final IndexSet idleLanes;
+  private final IndexSet ready;
+  private final AtomicInteger usableLanes;
+  private final AtomicReference<Throwable> failure = new AtomicReference<>();
+  private final AtomicInteger quarantined = new AtomicInteger();
+  private Runnable afterRecycle = () -> {};
+  private volatile Batch[] batches = new Batch[0];
+  private volatile BatchQueue[] queues = new BatchQueue[0];
+
+  Dispatcher(Backend backend, BatchOptions options) throws BackendException {
+    this.backend = backend;
+    this.options = options;
+    this.policy = new BatchPolicy(options.maxRows(), options.maxDelayNs());
+    this.clock = options.clock();
+    this.runners = new LaneRunner[options.lanes()];
+    this.idleLanes = new IndexSet(runners.length);
+    this.ready = new IndexSet(options.maxQueues() * options.buffersPerQueue());
+    this.usableLanes = new AtomicInteger(runners.length);
+    for (int i = 0; i < runners.length; i++) {
+      try {
+        runners[i] = new LaneRunner(i, this, backend);
+      } catch (BackendException | RuntimeException e) {
+        closeLanes();
+        throw e;
+      }
+      idleLanes.add(i);
+    }
+  }
+
+  BatchOptions options() {
+    return options;
+  }
+
+  Batch[] batches() {
+    return batches;
+  }
+
+  BatchQueue[] queues() {
+    return queues;
+  }
+
+  AtomicInteger quarantined() {
+    return quarantined;
+  }
+
+  /** What the engine failed with for good; null while it serves. */
+  Throwable failure() {
+    return failure.get();
+  }
+
+  /** Allocates the batches of another shape key. Under the caller's lock. */
+  BatchQueue addQueue(ShapeKey key) throws BackendException {
+    BatchMemory[] memories = new BatchMemory[options.buffersPerQueue()];
+    try {
+      for (int i = 0; i < memories.length; i++) {
+        memories[i] = backend.allocate(key, options.maxRows());
+      }
+    } catch (BackendException | RuntimeException | OutOfMemoryError e) {
+      for (BatchMemory memory : memories) {
+        if (memory != null) {
+          memory.close();
+        }
+      }
+      throw e;
+    }
+    BatchQueue queue = new BatchQueue(this, key, batches.length, memories, options.maxRows());
+    Batch[] more = Arrays.copyOf(batches, batches.length + memories.length);
+    System.arraycopy(queue.batches(), 0, more, batches.length, memories.length);
+    batches = more;
+    BatchQueue[] moreQueues = Arrays.copyOf(queues, queues.length + 1);
+    moreQueues[queues.length] = queue;
+    queues = moreQueues;
+    return queue;
+  }
+
+  /** The caller owns the ready event of this batch: puts it where lanes look, and looks for one. */
+  void ready(Batch batch) {
+    ready.add(batch.index());
+    pump(null);
+  }
+
+  /** Whether a virtual thread that blocks may lead the next run. */
+  boolean runsAreShort() {
+    long typical = runners[0].stats().typicalRunNs();
+    return typical > 0 && typical < VIRTUAL_LEAD_LIMIT_NS;
+  }
+
+  /**
+   * Submits a claimed slot whose mode, callback and deadline are set, and looks for a lane.
+   *
+   * @param mayLead the slot's batch where the calling thread may lead it, else null
+   * @return the lane on which the caller must {@link #lead} the batch now, or -1
+   */
+  int submitted(Slot slot, Batch mayLead) {
+    Batch batch = slot.batch;
+    if (batch.writerDone()) {
+      ready.add(batch.index());
+    }
+    return pump(mayLead);
+  }
+
+  /**
+   * Gives idle lanes to batches that are due.
+   *
+   * @param mine a batch that the calling thread may lead, or null
+   * @return the lane on which the caller must lead {@code mine} now, or -1
+   */
+  int pump(Batch mine) {
+    while (true) {
+      if (failure.get() != null) {
+        failAll();
+        return -1;
+      }
+      int lane = idleLanes.take();
+      if (lane < 0) {
+        return -1;
+      }
+      Batch batch = selectRunnable();
+      if (batch == null) {
+        idleLanes.add(lane);
+        if (!somethingDue()) {
+          return -1;
+        }
+      } else if (batch == mine) {
+        return lane;
+      } else {
+        handOver(lane, batch);
+      }
+    }
+  }
+
+  /** A batch in phase RUNNING with a row that wants its answer, which is the caller's; or null. */
+  private Batch selectRunnable() {
+    while (true) {
+      Batch batch = select(clock.nanoTime());
+      if (batch == null || !batch.irregular || expireAndCount(batch) > 0) {
+        return batch;
+      }
+      wakeAndFinish(batch);
+    }
+  }
+
+  private Batch select(long nowNs) {
+    while (true) {
+      Batch sealed = bestReady();
+      Batch open = sealed == null || !sealed.high ? bestOpen(nowNs) : null;
+      if (open != null && (sealed == null || open.high)) {
+        if (open.tryStart()) {
+          return open;
+        }
+        if (open.seal()) {
+          open.start();
+          return open;
+        }
+        continue;
+      }
+      if (sealed == null) {
+        return null;
+      }
+      if (ready.remove(sealed.index())) {
+        sealed.start();
+        return sealed;
+      }
+    }
+  }
+
+  private Batch bestReady() {
+    Batch best = null;
+    Batch[] all = batches;
+    for (int i = ready.next(0); i >= 0; i = ready.next(i + 1)) {
+      best = before(all[i], best) ? all[i] : best;
+    }
+    return best;
+  }
+
+  private Batch bestOpen(long nowNs) {
+    Batch best = null;
+    for (BatchQueue queue : queues) {
+      Batch batch = queue.openBatch();
+      if (batch != null && delayNs(queue, batch, nowNs) == 0 && before(batch, best)) {
+        best = batch;
+      }
+    }
+    return best;
+  }
+
+  private static boolean before(Batch a, Batch b) {
+    if (b == null || a.high != b.high) {
+      return b == null || a.high;
+    }
+    return a.firstClaimNs - b.firstClaimNs < 0;
+  }
+
+  /** How long an idle lane leaves this open batch alone; 0: it is due. */
+  private long delayNs(BatchQueue queue, Batch batch, long nowNs) {
+    long word = batch.word();
+    if (Batch.phase(word) != Batch.OPEN || Batch.slots(word) == Batch.pending(word)) {
+      return BatchPolicy.NEVER;
+    }
+    return policy.decide(Batch.rows(word), queue.expectedRows, batch.firstClaimNs, true, nowNs);
+  }
+
+  /** The look after a lane was given back; arms the timer where a batch will be due later. */
+  private boolean somethingDue() {
+    if (!ready.isEmpty()) {
+      return true;
+    }
+    long nowNs = clock.nanoTime();
+    long soonest = BatchPolicy.NEVER;
+    for (BatchQueue queue : queues) {
+      Batch batch = queue.openBatch();
+      if (batch != null) {
+        soonest = Math.min(soonest, delayNs(queue, batch, nowNs));
+      }
+    }
+    if (soonest != 0 && soonest != BatchPolicy.NEVER) {
+      runners[0].arm(nowNs + soonest);
+    }
+    return soonest == 0;
+  }
+
+  /** S5 for the expired; the number of rows' owners that still wait. */
+  private int expireAndCount(Batch batch) {
+    long nowNs = clock.nanoTime();
+    int waiting = 0;
+    int slots = Batch.slots(batch.word());
+    for (int i = 0; i < slots; i++) {
+      Slot slot = batch.slot(i);
+      if (slot.state() != Slot.SUBMITTED) {
+        continue;
+      }
+      if (slot.deadlineNs - nowNs <= 0 && slot.moveState(Slot.SUBMITTED, Slot.EXPIRED)) {
+        Object waiter = slot.notifyWaiter(Slot.Mark.NOTIFIED);
+        if (waiter == Slot.Mark.ASYNC) {
+          callBack(slot);
+        } else if (waiter instanceof Thread thread) {
+          LockSupport.unpark(thread);
+        }
+      } else {
+        waiting++;
+      }
+    }
+    return waiting;
+  }
+
+  /** Has somebody else run this batch: a caller that waits for it, or the lane's own thread. */
+  private void handOver(int lane, Batch batch) {
+    batch.offer(lane);
+    int slots = Batch.slots(batch.word());
+    for (int i = 0; i < slots; i++) {
+      Slot slot = batch.slot(i);
+      if (slot.state() == Slot.SUBMITTED && slot.mode == Slot.MODE_LEAD) {
+        if (slot.waiter() instanceof Thread thread) {
+          LockSupport.unpark(thread);
+        }
+        return;
+      }
+    }
+    if (batch.takeOffer() >= 0) {
+      runners[lane].hand(batch);
+    }
+  }
+
+  /** Runs a batch on the calling thread, gives the lane on, and wakes the others. */
+  void lead(int lane, Batch batch) {
+    runAndComplete(runners[lane], batch);
+    if (giveBack(runners[lane])) {
+      pump(null);
+    }
+    wakeAndFinish(batch);
+  }
+
+  /** The same on the lane's own thread, which keeps the lane while there is work. */
+  void runOnLaneThread(LaneRunner runner, Batch first) {
+    Batch batch = first;
+    while (batch != null) {
+      runAndComplete(runner, batch);
+      Batch next = runner.usable() && failure.get() == null ? selectRunnable() : null;
+      if (next == null && giveBack(runner)) {
+        pump(null);
+      }
+      wakeAndFinish(batch);
+      batch = next;
+    }
+  }
+
+  private boolean giveBack(LaneRunner runner) {
+    if (runner.usable()) {
+      idleLanes.add(runner.index());
+      return true;
+    }
+    return failure.get() != null;
+  }
+
+  /** Runs; then S4 for every slot. */
+  private void runAndComplete(LaneRunner runner, Batch batch) {
+    int rows = Batch.rows(batch.word());
+    batch.startNs = clock.nanoTime();
+    Throwable thrown = runner.run(batch.memory(), options.exactRows() ? batch.maxRows() : rows);
+    batch.doneNs = clock.nanoTime();
+    if (thrown != null && !runner.usable()) {
+      laneLost(thrown);
+    }
+    runner.stats().record(batch.startNs - batch.firstClaimNs, batch.doneNs - batch.startNs, rows);
+    batch.queue().expectedRows = BatchPolicy.expect(batch.queue().expectedRows, rows);
+    complete(batch, thrown);
+  }
+
+  private static void complete(Batch batch, Throwable thrown) {
+    batch.failure = thrown;
+    int slots = Batch.slots(batch.word());
+    for (int i = 0; i < slots; i++) {
+      batch.slot(i).moveState(Slot.SUBMITTED, thrown == null ? Slot.OK : Slot.FAILED);
+    }
+  }
+
+  private void laneLost(Throwable thrown) {
+    boolean lost = thrown instanceof BackendException e && e.deviceLost();
+    if (usableLanes.decrementAndGet() == 0 || lost) {
+      if (failure.compareAndSet(null, thrown)) {
+        LOG.log(System.Logger.Level.ERROR, "the engine has failed and serves no more", thrown);
+      }
+    }
+  }
+
+  /** Fails the engine for good, unless it has failed before. */
+  void fail(Throwable thrown) {
+    failure.compareAndSet(null, thrown);
+    failAll();
+  }
+
+  /**
+   * After the engine failed: what nobody writes any more ends with that failure, without a lane.
+   */
+  private void failAll() {
+    Throwable thrown = failure.get();
+    for (BatchQueue queue : queues) {
+      Batch open = queue.openBatch();
+      if (open != null && open.seal()) {
+        ready.add(open.index());
+      }
+    }
+    for (Batch batch = bestReady(); batch != null; batch = bestReady()) {
+      if (ready.remove(batch.index())) {
+        batch.start();
+        complete(batch, thrown);
+        wakeAndFinish(batch);
+      }
+    }
+    for (BatchQueue queue : queues) {
+      queue.admissions().wake(Integer.MAX_VALUE);
+    }
+  }
+
+  private void wakeAndFinish(Batch batch) {
+    wakeTree(batch, 0);
+    if (batch.finish()) {
+      recycle(batch);
+    }
+  }
+
+  /** Wakes the waiter of slot {@code i} as the root of its subtree; see the protocol page. */
+  void wakeTree(Batch batch, int i) {
+    if (i >= Batch.slots(batch.word())) {
+      return;
+    }
+    Slot slot = batch.slot(i);
+    Object waiter = slot.notifyWaiter(Slot.Mark.FANOUT);
+    if (waiter instanceof Thread thread && thread != Thread.currentThread()) {
+      LockSupport.unpark(thread);
+      return;
+    }
+    if (waiter == Slot.Mark.ASYNC) {
+      int state = slot.state();
+      if (state == Slot.OK || state == Slot.FAILED) {
+        callBack(slot);
+      }
+    }
+    wakeTree(batch, 2 * i + 1);
+    wakeTree(batch, 2 * i + 2);
+  }
+
+  private void callBack(Slot slot) {
+    callBack(slot.callback);
+  }
+
+  void callBack(Runnable callback) {
+    try {
+      options.callbacks().execute(callback);
+    } catch (RejectedExecutionException e) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "the executor of callbacks refused one; it runs on a thread of its own",
+          e);
+      options.threads().newThread(callback).start();
+    }
+  }
+
+  /** B9, and B10 where it is the caller's to do. */
+  void release(Batch batch) {
+    if (batch.release()) {
+      recycle(batch);
+    }
+  }
+
+  private void recycle(Batch batch) {
+    batch.queue().recycle(batch);
+    afterRecycle.run();
+  }
+
+  /** What to call after a batch became free. */
+  void afterRecycle(Runnable action) {
+    afterRecycle = action;
+  }
+
+  /** Adds up what the lanes measured. */
+  void addStats(Histogram queueNs, Histogram runNs, Histogram rows) {
+    for (LaneRunner runner : runners) {
+      runner.stats().addTo(queueNs, runNs, rows);
+    }
+  }
+
+  /** Lanes that are neither running nor broken. */
+  int idleLanes() {
+    return idleLanes.size();
+  }
+
+  int usableLanes() {
+    return usableLanes.get();
+  }
+
+  /** Ends the threads and closes the lanes; only when nothing runs any more. */
+  void closeLanes() {
+    for (LaneRunner runner : runners) {
+      if (runner != null) {
+        runner.stopThread();
+        runner.closeLane();
+      }
+    }
+  }
+
+  /** Lets waiting claims look again, whatever their shape. */
+  void wakeClaims() {
+    for (BatchQueue queue : queues) {
+      queue.admissions().wake(Admissions.FAN_OUT);
+    }
+  }
+
+  boolean mustQueue(BatchQueue queue, Priority priority) {
+    return queue.admissions().mustQueue(priority);
+  }
+
+  /** The refusal of an engine with too many late callers, else null. */
+  Admission refusal() {
+    if (failure.get() != null) {
+      return Admission.FAILED;
+    }
+    return quarantined.get() >= options.maxQuarantined() ? Admission.QUARANTINED : null;
+  }
+}

@@ -1,0 +1,165 @@
+package dev.sluice.engine.batch;
+
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * Finds callers that claim and do not submit, or do not close what they read: S3 and OK -> OVERDUE
+ * of the protocol. One sweep looks at every batch, so no request pays for a timer.
+ *
+ * <p>Thread safety: {@link #sweep} by one thread at a time.
+ */
+final class Watchdog {
+  private static final System.Logger LOG = System.getLogger(Watchdog.class.getName());
+
+  /** Bounds of the time between two sweeps. */
+  private static final long SHORTEST_NS = 1_000_000;
+
+  private static final long LONGEST_NS = 250_000_000;
+
+  private final Dispatcher dispatcher;
+  private final BatchOptions options;
+  private final long intervalNs;
+  private volatile boolean stop;
+  private Thread thread;
+
+  Watchdog(Dispatcher dispatcher) {
+    this.dispatcher = dispatcher;
+    this.options = dispatcher.options();
+    this.intervalNs =
+        Math.clamp(
+            Math.min(options.claimTimeoutNs(), options.readTimeoutNs()) / 4,
+            SHORTEST_NS,
+            LONGEST_NS);
+  }
+
+  void start() {
+    thread = options.threads().newThread(this::loop);
+    thread.setName("sluice-watchdog");
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  private void loop() {
+    while (!stop) {
+      LockSupport.parkNanos(this, intervalNs);
+      sweep(options.clock().nanoTime());
+    }
+  }
+
+  void stop() {
+    stop = true;
+    LockSupport.unpark(thread);
+    boolean interrupted = false;
+    while (thread.isAlive() && thread != Thread.currentThread()) {
+      try {
+        thread.join();
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Looks at every batch once. */
+  synchronized void sweep(long nowNs) {
+    for (Batch batch : dispatcher.batches()) {
+      long word = batch.word();
+      switch (Batch.phase(word)) {
+        case Batch.OPEN, Batch.SEALED -> {
+          if (Batch.pending(word) > 0) {
+            abandonStalled(batch, Batch.slots(word), nowNs, options.claimTimeoutNs());
+          }
+        }
+        case Batch.DONE -> findOverdue(batch, Batch.slots(word), nowNs);
+        default -> {}
+      }
+    }
+  }
+
+  /** Abandons every claim that is not submitted, whatever its age: the engine closes. */
+  synchronized void abandonAll() {
+    for (Batch batch : dispatcher.batches()) {
+      abandonStalled(batch, Batch.slots(batch.word()), options.clock().nanoTime(), Long.MIN_VALUE);
+    }
+  }
+
+  private void abandonStalled(Batch batch, int slots, long nowNs, long timeoutNs) {
+    for (int i = 0; i < slots; i++) {
+      Slot slot = batch.slot(i);
+      long observed = slot.stateWord();
+      int state = Slot.code(observed);
+      if (state != Slot.CLAIMED && state != Slot.IDLE) {
+        continue;
+      }
+      long sinceNs = state == Slot.CLAIMED ? slot.claimNs : batch.firstClaimNs;
+      if (nowNs - sinceNs > timeoutNs && sinceNs != 0) {
+        abandon(batch, slot, observed);
+      }
+    }
+  }
+
+  private void abandon(Batch batch, Slot slot, long observed) {
+    raise(batch);
+    Thread owner = slot.owner;
+    Throwable site = slot.claimSite;
+    if (!slot.moveStateFrom(observed, Slot.ABANDONED)) {
+      lower(batch);
+      return;
+    }
+    batch.irregular = true;
+    if (batch.writerDone()) {
+      dispatcher.ready(batch);
+    } else {
+      dispatcher.pump(null);
+    }
+    LOG.log(
+        System.Logger.Level.WARNING,
+        () ->
+            "abandoned a request that was claimed and not submitted within claimTimeout, by "
+                + owner
+                + (site == null ? "; -Dsluice.checked=true shows where" : ""),
+        site);
+  }
+
+  private void findOverdue(Batch batch, int slots, long nowNs) {
+    long round = batch.generation();
+    long doneNs = batch.doneNs;
+    if (nowNs - doneNs <= options.readTimeoutNs()) {
+      return;
+    }
+    for (int i = 0; i < slots; i++) {
+      Slot slot = batch.slot(i);
+      if (slot.stateWord() != Slot.word(round, Slot.OK)) {
+        continue;
+      }
+      raise(batch);
+      Thread owner = slot.owner;
+      Throwable site = slot.claimSite;
+      if (slot.moveStateFrom(Slot.word(round, Slot.OK), Slot.OVERDUE)) {
+        LOG.log(
+            System.Logger.Level.WARNING,
+            () ->
+                "a request's outputs are held for longer than readTimeout, by "
+                    + owner
+                    + (site == null ? "; -Dsluice.checked=true shows where it was claimed" : ""),
+            site);
+      } else {
+        lower(batch);
+      }
+    }
+  }
+
+  private void raise(Batch batch) {
+    if (batch.addLateHolder()) {
+      dispatcher.quarantined().incrementAndGet();
+    }
+  }
+
+  private void lower(Batch batch) {
+    if (batch.removeLateHolder()) {
+      dispatcher.quarantined().decrementAndGet();
+    }
+  }
+}

@@ -1,0 +1,255 @@
+package dev.sluice.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sluice.engine.InferenceException.Reason;
+import dev.sluice.engine.backend.BackendException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(60)
+class EngineTest {
+  private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
+
+  private static Engine engine(FakeBackend backend, EngineOptions.Builder options)
+      throws BackendException {
+    return Engine.over(backend, true, options.build());
+  }
+
+  private static EngineOptions.Builder options(int maxBatch, int lanes) {
+    return EngineOptions.builder().maxBatch(maxBatch).lanes(lanes);
+  }
+
+  private static long call(Engine engine, long x) throws InterruptedException {
+    return engine.call(1, in -> in.input(0).set(LONG, 0, x), out -> out.output(0).get(LONG, 0));
+  }
+
+  @Test
+  void aLoneCallerIsAnsweredOnItsOwnThread() throws Exception {
+    AtomicReference<Thread> ran = new AtomicReference<>();
+    FakeBackend backend = new FakeBackend(1, (lane, m, rows) -> ran.set(Thread.currentThread()));
+    try (Engine engine = engine(backend, options(8, 1))) {
+      for (int i = 0; i < 100; i++) {
+        assertThat(call(engine, i)).isEqualTo(FakeBackend.answer(i));
+      }
+      assertThat(ran.get()).isSameAs(Thread.currentThread());
+      assertThat(engine.stats().batchRows().max()).isEqualTo(1);
+    }
+    assertThat(backend.closed()).isTrue();
+    assertThat(backend.liveMemories()).isZero();
+    assertThat(backend.liveLanes()).isZero();
+  }
+
+  @Test
+  void rowsClaimedWhileALaneIsBusyShareOneBatch() throws Exception {
+    CountDownLatch running = new CountDownLatch(1);
+    CountDownLatch go = new CountDownLatch(1);
+    AtomicInteger runs = new AtomicInteger();
+    FakeBackend backend =
+        new FakeBackend(
+            1,
+            (lane, m, rows) -> {
+              if (runs.getAndIncrement() == 0) {
+                running.countDown();
+                await(go);
+              }
+            });
+    try (Engine engine = engine(backend, options(8, 1))) {
+      CountDownLatch answered = new CountDownLatch(6);
+      for (int i = 0; i < 6; i++) {
+        Request request = engine.claim(1);
+        long x = i;
+        request.input(0).set(LONG, 0, x);
+        request.submit((r, failure) -> {
+          if (failure == null && r.output(0).get(LONG, 0) == FakeBackend.answer(x)) {
+            answered.countDown();
+          }
+          r.close();
+        });
+        if (i == 0) {
+          await(running);
+        }
+      }
+      go.countDown();
+      await(answered);
+      assertThat(runs.get()).isEqualTo(2);
+    }
+  }
+
+  @Test
+  void aFailedRunFailsItsRequestsAndTheLaneIsOpenedAnew() throws Exception {
+    AtomicInteger runs = new AtomicInteger();
+    FakeBackend backend =
+        new FakeBackend(
+            1,
+            (lane, m, rows) -> {
+              if (runs.getAndIncrement() == 0) {
+                throw new BackendException("run(1) failed: do this", null);
+              }
+            });
+    try (Engine engine = engine(backend, options(8, 1))) {
+      assertThatThrownBy(() -> call(engine, 1))
+          .isInstanceOfSatisfying(
+              InferenceException.class,
+              e -> assertThat(e.reason()).isEqualTo(Reason.BACKEND_FAILED))
+          .hasMessageContaining("run(1) failed: do this");
+      assertThat(call(engine, 2)).isEqualTo(FakeBackend.answer(2));
+      assertThat(backend.lanesOpened()).isEqualTo(2);
+    }
+  }
+
+  @Test
+  void aLostDeviceFailsTheEngineAndRefusesClaims() throws Exception {
+    FakeBackend backend =
+        new FakeBackend(
+            1,
+            (lane, m, rows) -> {
+              throw new BackendException("device lost", null, true);
+            });
+    try (Engine engine = engine(backend, options(8, 2))) {
+      assertThatThrownBy(() -> call(engine, 1)).isInstanceOf(InferenceException.class);
+      assertThat(engine.failure()).hasMessage("device lost");
+      assertThat(engine.newRequest().tryClaim(1)).isEqualTo(Admission.FAILED);
+    }
+    assertThat(backend.closed()).isTrue();
+  }
+
+  @Test
+  void aClaimThatIsNotSubmittedIsAbandonedAndItsBufferQuarantined() throws Exception {
+    FakeBackend backend = new FakeBackend(1, (lane, m, rows) -> {});
+    try (Engine engine = engine(backend, options(8, 1).claimTimeout(Duration.ofMillis(20)))) {
+      Request stalled = engine.claim(1);
+      MemorySegment late = stalled.input(0);
+      assertThat(call(engine, 5)).isEqualTo(FakeBackend.answer(5));
+      assertThat(engine.stats().quarantined()).isEqualTo(1);
+      late.set(LONG, 0, 77);
+      assertThatThrownBy(stalled::run)
+          .isInstanceOfSatisfying(
+              InferenceException.class, e -> assertThat(e.reason()).isEqualTo(Reason.ABANDONED));
+      assertThat(engine.stats().quarantined()).isZero();
+      assertThatThrownBy(() -> late.get(LONG, 0)).isInstanceOf(IllegalStateException.class);
+    }
+    assertThat(backend.liveMemories()).isZero();
+  }
+
+  @Test
+  void tooManyLateCallersAreRefusedWithThatReason() throws Exception {
+    FakeBackend backend = new FakeBackend(1, (lane, m, rows) -> {});
+    try (Engine engine =
+        engine(backend, options(1, 1).maxQuarantined(1).readTimeout(Duration.ofMillis(20)))) {
+      Request slow = engine.claim(1);
+      slow.input(0).set(LONG, 0, 3);
+      Outputs out = slow.run();
+      while (engine.stats().quarantined() == 0) {
+        Thread.sleep(5);
+      }
+      assertThat(engine.newRequest().tryClaim(1)).isEqualTo(Admission.QUARANTINED);
+      assertThat(out.output(0).get(LONG, 0)).isEqualTo(FakeBackend.answer(3));
+      slow.close();
+      try (Request next = engine.newRequest()) {
+        assertThat(next.tryClaim(1)).isEqualTo(Admission.ADMITTED);
+      }
+    }
+  }
+
+  @Test
+  void memoryHeldPastCloseIsFreedByItsHolder() throws Exception {
+    FakeBackend backend = new FakeBackend(1, (lane, m, rows) -> {});
+    Engine engine = engine(backend, options(4, 1).drainTimeout(Duration.ofMillis(10)));
+    Request held = engine.claim(1);
+    held.input(0).set(LONG, 0, 9);
+    Outputs out = held.run();
+    engine.close();
+    assertThat(backend.closed()).isFalse();
+    assertThat(out.output(0).get(LONG, 0)).isEqualTo(FakeBackend.answer(9));
+    assertThat(engine.newRequest().tryClaim(1)).isEqualTo(Admission.CLOSED);
+    held.close();
+    held.close();
+    engine.close();
+    assertThat(backend.closed()).isTrue();
+    assertThat(backend.liveMemories()).isZero();
+  }
+
+  @Test
+  void anExpiredRowIsNotRunAloneAndEndsAsExpired() throws Exception {
+    CountDownLatch running = new CountDownLatch(1);
+    CountDownLatch go = new CountDownLatch(1);
+    AtomicInteger runs = new AtomicInteger();
+    FakeBackend backend =
+        new FakeBackend(
+            1,
+            (lane, m, rows) -> {
+              runs.incrementAndGet();
+              running.countDown();
+              await(go);
+            });
+    try (Engine engine = engine(backend, options(4, 1))) {
+      Thread first = Thread.ofPlatform().start(() -> quietly(() -> call(engine, 1)));
+      await(running);
+      Request request = engine.newRequest().deadlineIn(Duration.ofMillis(5));
+      assertThat(request.tryClaim(1)).isEqualTo(Admission.ADMITTED);
+      AtomicReference<InferenceException> failure = new AtomicReference<>();
+      CountDownLatch told = new CountDownLatch(1);
+      request.submit((r, f) -> {
+        failure.set(f);
+        told.countDown();
+      });
+      Thread.sleep(10);
+      go.countDown();
+      await(told);
+      first.join();
+      assertThat(failure.get().reason()).isEqualTo(Reason.EXPIRED);
+      assertThat(runs.get()).isEqualTo(1);
+      assertThat(request.tryClaim(1)).isEqualTo(Admission.EXPIRED);
+    }
+  }
+
+  @Test
+  void wrongUseSaysWhatToDo() throws Exception {
+    FakeBackend backend = new FakeBackend(2, (lane, m, rows) -> {});
+    try (Engine engine = engine(backend, options(4, 1))) {
+      Request request = engine.newRequest();
+      assertThatThrownBy(request::run).hasMessageContaining("claim first");
+      assertThatThrownBy(() -> request.tryClaim(5)).hasMessageContaining("1 to 4 rows");
+      assertThat(request.tryClaim(2).admitted()).isTrue();
+      assertThatThrownBy(() -> request.tryClaim(1)).hasMessageContaining("already holds rows");
+      assertThatThrownBy(() -> request.output(0)).hasMessageContaining("after the run");
+      assertThatThrownBy(() -> request.input("z")).hasMessageContaining("the inputs are [x: INT64");
+      assertThatThrownBy(() -> request.input(0).set(LONG, 32, 1))
+          .isInstanceOf(IndexOutOfBoundsException.class);
+      request.close();
+      assertThatThrownBy(() -> request.input(0)).hasMessageContaining("claim first");
+      assertThatThrownBy(() -> engine.run(1f)).hasMessageContaining("one FLOAT input");
+    }
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      if (!latch.await(30, TimeUnit.SECONDS)) {
+        throw new AssertionError("waited for 30 s");
+      }
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private interface Action {
+    void run() throws Exception;
+  }
+
+  private static void quietly(Action action) {
+    try {
+      action.run();
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+}
