@@ -23,9 +23,9 @@ class GradientTest {
   private static final double STEP = 4e-4;
 
   /**
-   * Where a step takes a unit over its rectifier's kink the slope is off, and a small gradient sinks
-   * into the rounding of the loss; so the median of several directions counts. Over 30 seeds the
-   * worst right gradient was off by 0.045, the best that was a quarter too large by 0.10.
+   * Where a step takes a unit over its rectifier's kink the slope is off, and a small gradient
+   * sinks into the rounding of the loss; so the median of several directions counts. Over 30 seeds
+   * the worst right gradient was off by 0.045, the best that was a quarter too large by 0.10.
    */
   private static final double TOLERANCE = 0.07;
 

@@ -42,7 +42,8 @@ class TrainerTest {
         digest.update(bytes);
       }
     }
-    assertThat(HexFormat.of().formatHex(digest.digest())).isEqualTo("c275d903671592bc184302b3a658f177a521a85c42258f269a1080644576210e");
+    assertThat(HexFormat.of().formatHex(digest.digest()))
+        .isEqualTo("c275d903671592bc184302b3a658f177a521a85c42258f269a1080644576210e");
   }
 
   @Test
