@@ -295,8 +295,11 @@ final class Dispatcher {
         return;
       }
     }
-    if (batch.takeOffer() >= 0) {
-      runners[lane].hand(batch);
+    // Not necessarily the lane that was offered above: a leader may have taken that, and the batch
+    // may by now be offered again in a later round. Whoever takes an offer serves what it says.
+    int left = batch.takeOffer();
+    if (left >= 0) {
+      runners[left].hand(batch);
     }
   }
 
