@@ -205,9 +205,10 @@ final class Dispatcher {
 
   private Batch bestReady() {
     Batch best = null;
-    Batch[] all = batches;
     for (int i = ready.next(0); i >= 0; i = ready.next(i + 1)) {
-      best = before(all[i], best) ? all[i] : best;
+      // Read after the index: a queue that is added meanwhile brings batches of higher ones.
+      Batch batch = batches[i];
+      best = before(batch, best) ? batch : best;
     }
     return best;
   }
