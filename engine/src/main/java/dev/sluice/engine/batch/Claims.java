@@ -275,7 +275,8 @@ public final class Claims {
     if (lane >= 0) {
       dispatcher.lead(lane, batch);
     }
-    if (slot.state() == Slot.SUBMITTED) {
+    // Also where somebody cancelled it already: an offer made before that is this caller's to take.
+    if (slot.state() != Slot.OK) {
       await(slot, mayLead);
     }
     return slot.state();
