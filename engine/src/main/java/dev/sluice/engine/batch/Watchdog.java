@@ -134,13 +134,11 @@ final class Watchdog {
 
   private void findOverdue(Batch batch, int slots, long nowNs) {
     long round = batch.generation();
-    long doneNs = batch.doneNs;
-    if (nowNs - doneNs <= options.readTimeoutNs()) {
-      return;
-    }
     for (int i = 0; i < slots; i++) {
       Slot slot = batch.slot(i);
-      if (slot.stateWord() != Slot.word(round, Slot.OK)) {
+      // The time only after the state: else it may be that of the round before.
+      if (slot.stateWord() != Slot.word(round, Slot.OK)
+          || nowNs - batch.doneNs <= options.readTimeoutNs()) {
         continue;
       }
       raise(batch);
@@ -169,6 +167,7 @@ final class Watchdog {
   private void lower(Batch batch) {
     if (batch.removeLateHolder()) {
       dispatcher.quarantined().decrementAndGet();
+      dispatcher.wakeClaims();
     }
   }
 }
