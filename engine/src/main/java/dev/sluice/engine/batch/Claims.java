@@ -32,6 +32,10 @@ public final class Claims {
   private final Dispatcher dispatcher;
   private final Watchdog watchdog;
   private final AtomicInteger pendingRows;
+
+  /** Whether a claim was refused by {@link #pendingRows} since this was last asked. */
+  private volatile boolean pendingRefused;
+
   private final Refusals refusals = new Refusals();
   private final Object closeLock = new Object();
   private volatile int state = SERVING;
@@ -151,7 +155,7 @@ public final class Claims {
     while (true) {
       Slot slot = queue.claim(rows);
       if (slot == null) {
-        givePending(rows);
+        undoPending(rows);
         return refuse(ticket, Admission.FULL);
       }
       if (occupy(slot, priority, deadlineNs, nowNs)) {
@@ -190,11 +194,38 @@ public final class Claims {
     if (pendingRows == null) {
       return true;
     }
-    if (pendingRows.addAndGet(rows) <= options.maxPendingRows()) {
+    if (tryTakePending(rows)) {
       return true;
     }
-    givePending(rows);
-    return false;
+    // Says so, then looks again: pairs with undoPending.
+    pendingRefused = true;
+    return tryTakePending(rows);
+  }
+
+  private boolean tryTakePending(int rows) {
+    while (true) {
+      int before = pendingRows.get();
+      if (before > options.maxPendingRows() - rows) {
+        return false;
+      }
+      if (pendingRows.compareAndSet(before, before + rows)) {
+        return true;
+      }
+    }
+  }
+
+  /**
+   * Gives back what was taken for a claim that then found no batch. Wakes only if that kept
+   * somebody out: a caller in the line would else wake itself, and spin.
+   */
+  private void undoPending(int rows) {
+    if (pendingRows != null) {
+      pendingRows.addAndGet(-rows);
+      if (pendingRefused) {
+        pendingRefused = false;
+        dispatcher.wakeClaims();
+      }
+    }
   }
 
   private void givePending(int rows) {
