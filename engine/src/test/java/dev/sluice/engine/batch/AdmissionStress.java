@@ -1,6 +1,7 @@
 package dev.sluice.engine.batch;
 
 import dev.sluice.engine.Priority;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.openjdk.jcstress.annotations.Actor;
 import org.openjdk.jcstress.annotations.Arbiter;
 import org.openjdk.jcstress.annotations.Expect;
@@ -113,6 +114,56 @@ public final class AdmissionStress {
     @Actor
     public void opener() {
       queue.claim(1);
+    }
+
+    @Arbiter
+    public void told(II_Result r) {
+      r.r2 = Stress.bit(node.takeGo());
+    }
+  }
+
+  /** Who opens a batch does not look into the line. */
+  @JCStressTest
+  @JCStressMeta(AdmitMeta.class)
+  @State
+  public static class BrokenOpened {
+    private final Admissions admissions = new Admissions();
+    private final IndexSet free = new IndexSet(1);
+    private final Batch batch = new Batch(0, null, Stress.memory(3), 3);
+    private final AtomicBoolean open = new AtomicBoolean();
+    private final Admissions.Node node = new Admissions.Node();
+
+    public BrokenOpened() {
+      free.add(0);
+    }
+
+    private boolean claim() {
+      while (true) {
+        if (open.get()) {
+          return batch.tryClaim(1) >= 0;
+        }
+        if (free.take() >= 0) {
+          batch.open();
+          open.set(true);
+        } else if (!open.get()) {
+          return false;
+        }
+      }
+    }
+
+    @Actor
+    public void caller(II_Result r) {
+      r.r1 = Stress.bit(claim());
+      if (r.r1 == 0) {
+        admissions.enqueue(node, Priority.NORMAL);
+        admissions.wake(1);
+        r.r1 = Stress.bit(node.takeGo() && claim());
+      }
+    }
+
+    @Actor
+    public void opener() {
+      claim();
     }
 
     @Arbiter

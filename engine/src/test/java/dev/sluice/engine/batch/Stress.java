@@ -59,6 +59,11 @@ final class Stress {
     batch.finish();
   }
 
+  /** Memory that nobody may touch. */
+  static BatchMemory memory(int maxRows) {
+    return new NoMemory(maxRows);
+  }
+
   static int bit(boolean value) {
     return value ? 1 : 0;
   }
