@@ -295,7 +295,7 @@ public final class Claims {
    * @return the slot's terminal state; never ABANDONED, which throws
    * @throws InterruptedException where the wait was interrupted and the request is thereby
    *     cancelled; a caller that leads finishes its batch first and keeps its interrupt
-   * @throws InferenceException with reason ABANDONED, after which the slot is released
+   * @throws InferenceException with reason ABANDONED; the slot is still to be released
    */
   public int submitAndWait(Slot slot) throws InterruptedException {
     boolean mayLead = !Thread.currentThread().isVirtual() || dispatcher.runsAreShort();
@@ -314,7 +314,11 @@ public final class Claims {
     return slot.state();
   }
 
-  /** Submits; the callback runs on the executor of callbacks once the slot's state is terminal. */
+  /**
+   * Submits; the callback runs on the executor of callbacks once the slot's state is terminal.
+   *
+   * @throws InferenceException with reason ABANDONED; the slot is still to be released
+   */
   public void submit(Slot slot, Runnable callback) {
     slot.mode = Slot.MODE_ASYNC;
     slot.callback = callback;
@@ -330,7 +334,6 @@ public final class Claims {
       if (was != Slot.ABANDONED) {
         throw new IllegalStateException("submit takes a claimed request, but this is " + slot);
       }
-      release(slot);
       throw abandoned();
     }
   }

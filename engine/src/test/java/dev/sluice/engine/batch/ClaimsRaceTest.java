@@ -82,7 +82,8 @@ class ClaimsRaceTest {
 
   @Test
   void aCallerCancelledBeforeItWaitsLeadsWhatItWasOffered() throws Exception {
-    try (Claims claims = claims(2, 2, 1, Integer.MAX_VALUE, 1_000_000_000)) {
+    Claims claims = claims(2, 2, 1, Integer.MAX_VALUE, 1_000_000_000);
+    try (AutoCloseable _ = claims::close) {
       BatchQueue queue = queue(claims);
       Slot mine = tryClaim(claims, queue);
       Slot other = tryClaim(claims, queue);
@@ -134,7 +135,8 @@ class ClaimsRaceTest {
 
   @Test
   void aCallerInTheLineDoesNotSpinOnTheLimitOfPendingRows() throws Exception {
-    try (Claims claims = claims(1, 1, 2, 1, 1_000_000_000)) {
+    Claims claims = claims(1, 1, 2, 1, 1_000_000_000);
+    try (AutoCloseable _ = claims::close) {
       BatchQueue queue = queue(claims);
       Slot held = tryClaim(claims, queue);
       assertThat(waitFor(claims, queue, 100_000_000)).isEqualTo(Admission.TIMED_OUT);
@@ -145,7 +147,8 @@ class ClaimsRaceTest {
 
   @Test
   void aCallerInTheLineDoesNotSpinOnFullBuffers() throws Exception {
-    try (Claims claims = claims(1, 1, 1, 8, 1_000_000_000)) {
+    Claims claims = claims(1, 1, 1, 8, 1_000_000_000);
+    try (AutoCloseable _ = claims::close) {
       BatchQueue queue = queue(claims);
       Slot held = tryClaim(claims, queue);
       assertThat(waitFor(claims, queue, 100_000_000)).isEqualTo(Admission.TIMED_OUT);
