@@ -205,9 +205,10 @@ final class Dispatcher {
 
   private Batch bestReady() {
     Batch best = null;
-    Batch[] all = batches;
     for (int i = ready.next(0); i >= 0; i = ready.next(i + 1)) {
-      best = before(all[i], best) ? all[i] : best;
+      // Read after the index: a queue that is added meanwhile brings batches of higher ones.
+      Batch batch = batches[i];
+      best = before(batch, best) ? batch : best;
     }
     return best;
   }
@@ -297,8 +298,11 @@ final class Dispatcher {
         return;
       }
     }
-    if (batch.takeOffer() >= 0) {
-      runners[lane].hand(batch);
+    // Not necessarily the lane that was offered above: a leader may have taken that, and the batch
+    // may by now be offered again in a later round. Whoever takes an offer serves what it says.
+    int left = batch.takeOffer();
+    if (left >= 0) {
+      runners[left].hand(batch);
     }
   }
 
