@@ -1,5 +1,6 @@
 /** ONNX graphs in, packages out; and the command {@code sluice}. */
 module dev.sluice.converter {
+  exports dev.sluice.converter.build;
   exports dev.sluice.converter.onnx;
   exports dev.sluice.converter.onnx.proto;
 

@@ -13,10 +13,12 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.security.MessageDigest;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * Opens packages. Opening checks the structure and the seal, which takes time in proportion to the
@@ -56,11 +58,15 @@ public final class PackageReader {
     if (!Files.isRegularFile(real)) {
       throw PackageException.of(file, "is not a regular file; name a package");
     }
+    Object keyBefore = fileKey(real);
     Arena arena = Arena.ofShared();
     try (FileChannel channel = FileChannel.open(real, StandardOpenOption.READ)) {
+      if (!Objects.equals(keyBefore, fileKey(real))) {
+        throw PackageException.of(file, "was replaced while it was opened; open it again");
+      }
       long sizeBytes = channel.size();
       MemorySegment bytes = channel.map(FileChannel.MapMode.READ_ONLY, 0, sizeBytes, arena);
-      SluicePackage opened = read(real, bytes, arena);
+      SluicePackage opened = read(real, keyBefore, bytes, arena);
       if (channel.size() != sizeBytes) {
         throw PackageException.of(
             file, "changed its size while it was opened; packages are replaced by rename only");
@@ -77,8 +83,13 @@ public final class PackageReader {
     }
   }
 
+  private static Object fileKey(Path file) throws IOException {
+    return Files.readAttributes(file, BasicFileAttributes.class).fileKey();
+  }
+
   /** Reads a package out of its bytes; the package will close the arena. */
-  static SluicePackage read(Path file, MemorySegment bytes, Arena arena) throws PackageException {
+  static SluicePackage read(Path file, Object fileKey, MemorySegment bytes, Arena arena)
+      throws PackageException {
     long end = findEnd(file, bytes);
     List<ZipLayout.Located> entries = ZipDirectory.read(file, bytes, end);
     ZipLayout.Located manifestEntry = entries.getLast();
@@ -103,7 +114,7 @@ public final class PackageReader {
     entries.forEach(entry -> located.put(entry.name(), entry));
     located.remove(ZipLayout.MANIFEST);
     checkManifest(file, manifest, manifestEntry.dataOffset(), located);
-    return new SluicePackage(file, arena, bytes, manifest, located, seal);
+    return new SluicePackage(file, fileKey, arena, bytes, manifest, located, seal);
   }
 
   /** The offset of the end record, judged by the comment that makes the file a package. */

@@ -15,6 +15,7 @@ import java.util.Map;
  */
 public final class SluicePackage implements AutoCloseable {
   private final Path file;
+  private final Object fileKey;
   private final Arena arena;
   private final MemorySegment bytes;
   private final Manifest manifest;
@@ -23,12 +24,14 @@ public final class SluicePackage implements AutoCloseable {
 
   SluicePackage(
       Path file,
+      Object fileKey,
       Arena arena,
       MemorySegment bytes,
       Manifest manifest,
       Map<String, ZipLayout.Located> located,
       String seal) {
     this.file = file;
+    this.fileKey = fileKey;
     this.arena = arena;
     this.bytes = bytes;
     this.manifest = manifest;
@@ -39,6 +42,15 @@ public final class SluicePackage implements AutoCloseable {
   /** The file itself, absolute, links resolved. */
   public Path file() {
     return file;
+  }
+
+  /**
+   * What the file system calls the mapped file ({@code BasicFileAttributes.fileKey}): whoever opens
+   * {@link #file} by name again sees by it whether another file has taken the name since. Null
+   * where the file system has no such key.
+   */
+  public Object fileKey() {
+    return fileKey;
   }
 
   /** What the package says about itself. */

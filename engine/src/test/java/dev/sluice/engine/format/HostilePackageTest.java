@@ -58,8 +58,8 @@ class HostilePackageTest {
   /** The same without a file, for tests that go through thousands. */
   private static String quickRefusal(byte[] bytes) throws IOException {
     Path name = Path.of("broken.sluice");
-    return refusal(
-        () -> PackageReader.read(name, MemorySegment.ofArray(bytes), Arena.global()).verify());
+    return refusal(() ->
+        PackageReader.read(name, null, MemorySegment.ofArray(bytes), Arena.global()).verify());
   }
 
   private static String refusal(Attempt attempt) throws IOException {

@@ -1,0 +1,82 @@
+package dev.sluice.converter.build;
+
+import dev.sluice.engine.format.Manifest;
+import dev.sluice.engine.format.Manifest.Range;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.regex.Pattern;
+
+/**
+ * How a package is built.
+ *
+ * <p>Thread safety: immutable.
+ *
+ * @param rows rows of one run that the package is made for, where batching is proven
+ * @param shapes for inputs with dynamic dimensions: the range of each dimension, the batch
+ *     included; inputs that are not named get shapes that are found by trying
+ * @param batching false leaves out the proof: the model runs unbatched
+ * @param producer what the manifest says about who made it
+ * @param seed of the samples
+ */
+public record BuildOptions(
+    Range rows, Map<String, List<Range>> shapes, boolean batching, String producer, long seed) {
+  private static final Pattern RANGE = Pattern.compile("(\\d{1,15})(?::(\\d{1,15}):(\\d{1,15}))?");
+
+  /** Copies the shapes. */
+  public BuildOptions {
+    Objects.requireNonNull(rows, "rows");
+    Objects.requireNonNull(producer, "producer");
+    shapes = Map.copyOf(shapes);
+    if (rows.min() < 1) {
+      throw new IllegalArgumentException("a batch has at least 1 row, but min is " + rows.min());
+    }
+  }
+
+  /** Up to 64 rows, shapes found by trying, batching where it can be proven. */
+  public static BuildOptions defaults() {
+    String version = BuildOptions.class.getPackage().getImplementationVersion();
+    return new BuildOptions(
+        new Range(1, 16, 64), Map.of(), true, "sluice " + (version == null ? "" : version), 1);
+  }
+
+  /** These options with another range of rows. */
+  public BuildOptions withRows(Range newRows) {
+    return new BuildOptions(newRows, shapes, batching, producer, seed);
+  }
+
+  /** These options with the shape of one more input. */
+  public BuildOptions withShape(String input, List<Range> dims) {
+    Map<String, List<Range>> more = new LinkedHashMap<>(shapes);
+    more.put(input, List.copyOf(dims));
+    return new BuildOptions(rows, more, batching, producer, seed);
+  }
+
+  /** These options without the proof, so that the model runs unbatched. */
+  public BuildOptions withoutBatching() {
+    return new BuildOptions(rows, shapes, false, producer, seed);
+  }
+
+  /** These options with other samples. */
+  public BuildOptions withSeed(long newSeed) {
+    return new BuildOptions(rows, shapes, batching, producer, newSeed);
+  }
+
+  /**
+   * Reads a range as the command line has it: {@code MIN:OPT:MAX}, or one number for all three.
+   *
+   * @throws IllegalArgumentException when it is neither
+   */
+  public static Manifest.Range range(String text) {
+    var matcher = RANGE.matcher(text);
+    if (!matcher.matches()) {
+      throw new IllegalArgumentException(
+          "'" + text + "' is no range; write MIN:OPT:MAX, or one number");
+    }
+    long min = Long.parseLong(matcher.group(1));
+    return matcher.group(2) == null
+        ? new Range(min, min, min)
+        : new Range(min, Long.parseLong(matcher.group(2)), Long.parseLong(matcher.group(3)));
+  }
+}

@@ -1,0 +1,16 @@
+package dev.sluice.converter.build;
+
+import dev.sluice.engine.format.Manifest;
+import java.nio.file.Path;
+
+/**
+ * What a build made.
+ *
+ * <p>Thread safety: immutable.
+ *
+ * @param packageFile the package
+ * @param manifest what it says
+ * @param sizeBytes its size
+ * @param durationNs how long it took
+ */
+public record BuildResult(Path packageFile, Manifest manifest, long sizeBytes, long durationNs) {}

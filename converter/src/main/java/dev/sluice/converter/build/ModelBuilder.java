@@ -1,0 +1,229 @@
+package dev.sluice.converter.build;
+
+import dev.sluice.bindings.NativeException;
+import dev.sluice.bindings.onnxruntime.OrtEnvironment;
+import dev.sluice.bindings.onnxruntime.OrtSession;
+import dev.sluice.bindings.onnxruntime.OrtSessionOptions;
+import dev.sluice.bindings.onnxruntime.OrtValueInfo;
+import dev.sluice.converter.onnx.ModelException;
+import dev.sluice.converter.onnx.ModelReader;
+import dev.sluice.converter.onnx.OnnxModel;
+import dev.sluice.converter.onnx.TensorData;
+import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
+import dev.sluice.engine.Shape;
+import dev.sluice.engine.Signature;
+import dev.sluice.engine.TensorSpec;
+import dev.sluice.engine.format.Manifest;
+import dev.sluice.engine.format.Manifest.Range;
+import dev.sluice.engine.format.PackageWriter;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Builds a package of an ONNX model, in the precision that the model has.
+ *
+ * <p>The weights and the graph are written first; the session that runs all trials is made over
+ * just these bytes, so what was tried is what is shipped.
+ *
+ * <p>Thread safety: stateless.
+ */
+public final class ModelBuilder {
+  private static final String GRAPH_ENTRY = "graphs/cpu.onnx";
+
+  private ModelBuilder() {}
+
+  /**
+   * Builds a package.
+   *
+   * @param modelFile an ONNX model; its external data lies in its folder
+   * @param packageFile where the package shall appear; replaced if it is there
+   * @throws ModelException when the model can't be read, does not run, or does not fit the options
+   * @throws IOException when a file can't be read or written; nothing is left behind then
+   */
+  public static BuildResult build(Path modelFile, Path packageFile, BuildOptions options)
+      throws IOException {
+    long startNs = System.nanoTime();
+    OnnxModel model = ModelReader.read(modelFile);
+    SampleShapes shapes = new SampleShapes(modelFile, model.inputs(), options.shapes());
+    Manifest manifest;
+    try (Arena arena = Arena.ofConfined();
+        PackageWriter writer = PackageWriter.create(packageFile)) {
+      String location = writer.stagedFile().getFileName().toString();
+      TensorData data = new TensorData(modelFile, arena);
+      WeightLayout layout = WeightLayout.of(model, location, data);
+      writer.weights(layout.pieces());
+      MemorySegment graph = MemorySegment.ofArray(layout.graph().toByteArray());
+      writer.entry(GRAPH_ENTRY, graph);
+      try (OrtSession session = open(model, graph, writer)) {
+        Trials trials = trials(model, new SampleRunner(session), shapes, options, writer);
+        manifest = writer.finish(manifest(model, location, layout, trials, options));
+      }
+    }
+    return new BuildResult(
+        packageFile, manifest, Files.size(packageFile), System.nanoTime() - startNs);
+  }
+
+  /** What the runs brought to light. */
+  private record Trials(
+      SampleSearch samples,
+      BatchProof.Verdict batching,
+      List<Manifest.GoldenSample> golden,
+      Signature signature) {}
+
+  private static OrtSession open(OnnxModel model, MemorySegment graph, PackageWriter writer)
+      throws IOException {
+    Path folder = writer.stagedFile().getParent().toRealPath();
+    try {
+      return OrtSession.open(
+          OrtEnvironment.shared(),
+          graph,
+          OrtSessionOptions.defaults().withExternalWeightsFolder(folder),
+          model.file().getFileName().toString());
+    } catch (NativeException | UnsupportedOperationException e) {
+      throw new ModelException(
+          model.file(), "ONNX Runtime refuses the model: " + e.getMessage(), e);
+    }
+  }
+
+  private static Trials trials(
+      OnnxModel model,
+      SampleRunner runner,
+      SampleShapes shapes,
+      BuildOptions options,
+      PackageWriter writer)
+      throws IOException {
+    String whyNot = options.batching() ? shapes.whyNotBatch() : "batching was switched off";
+    double tolerance = RowComparison.tolerance(precision(model));
+    SampleSearch samples = SampleSearch.run(model, runner, shapes, whyNot == null, options.seed());
+    BatchProof.Verdict verdict = new BatchProof.Verdict(false, whyNot);
+    if (whyNot == null) {
+      verdict = new BatchProof(model, runner, samples, tolerance).run();
+    }
+    return new Trials(
+        samples,
+        verdict,
+        GoldenSamples.write(model, runner, samples, tolerance, writer),
+        signature(model, runner, samples, verdict.proven()));
+  }
+
+  /**
+   * The declared signature; where an output's rank is not declared, as ONNX Runtime infers it, and
+   * else as a run has it, with every dimension dynamic.
+   */
+  private static Signature signature(
+      OnnxModel model, SampleRunner runner, SampleSearch samples, boolean batched) {
+    List<TensorSpec> inputs = new ArrayList<>();
+    for (int i = 0; i < model.inputs().size(); i++) {
+      OnnxModel.Value input = model.inputs().get(i);
+      Shape sample = samples.shapes().getFirst().get(i);
+      inputs.add(
+          new TensorSpec(
+              input.name(), input.type(), input.isRanked() ? input.shape() : dynamic(sample)));
+    }
+    List<SampleTensor> run =
+        runner.run(samples.data().sample(samples.shapes().getFirst(), SampleData.Kind.NORMAL, 0));
+    List<TensorSpec> outputs = new ArrayList<>();
+    for (int i = 0; i < model.outputs().size(); i++) {
+      OnnxModel.Value output = model.outputs().get(i);
+      OrtValueInfo inferred = runner.session().outputs().get(i);
+      Shape actual = run.get(i).shape();
+      Shape shape = dynamic(actual);
+      if (output.isRanked() && output.shape().rank() == actual.rank()) {
+        shape = output.shape();
+      } else if (inferred.hasShape() && inferred.dims().size() == actual.rank()) {
+        shape = Shape.of(inferred.dims().stream().mapToLong(Long::longValue).toArray());
+      }
+      if (batched) {
+        shape = shape.withDim(0, Shape.DYNAMIC);
+      }
+      outputs.add(new TensorSpec(output.name(), output.type(), shape));
+    }
+    return new Signature(inputs, outputs);
+  }
+
+  private static Shape dynamic(Shape shape) {
+    Shape dynamic = shape;
+    for (int axis = 0; axis < shape.rank(); axis++) {
+      dynamic = dynamic.withDim(axis, Shape.DYNAMIC);
+    }
+    return dynamic;
+  }
+
+  private static Manifest manifest(
+      OnnxModel model, String location, WeightLayout layout, Trials trials, BuildOptions options) {
+    boolean proven = trials.batching().proven();
+    Manifest.Graph graph = new Manifest.Graph(GRAPH_ENTRY, model.opset(), model.nodes());
+    Map<String, Manifest.Graph> graphs = new LinkedHashMap<>();
+    graphs.put(Manifest.CPU, graph);
+    graphs.put(Manifest.TENSORRT, graph);
+    long weightsBytes =
+        layout.pieces().isEmpty()
+            ? 0
+            : layout.pieces().getLast().offset()
+                + layout.pieces().getLast().data().byteSize()
+                - PackageWriter.weightsOffset();
+    return new Manifest(
+        Manifest.FORMAT_VERSION,
+        options.producer(),
+        model.name(),
+        trials.signature(),
+        new Manifest.Batching(proven, 0, trials.batching().reason()),
+        new Manifest.Precision(
+            precision(model), List.of(), "every layer as the model has it, nothing was converted"),
+        profile(model, trials, proven ? options.rows() : new Range(1, 1, 1)),
+        graphs,
+        new Manifest.Weights(PackageWriter.weightsOffset(), weightsBytes, location),
+        model.parameters(),
+        trials.golden(),
+        List.of(),
+        Map.of());
+  }
+
+  private static Manifest.Profile profile(OnnxModel model, Trials trials, Range rows) {
+    Map<String, List<Range>> shapes = new LinkedHashMap<>();
+    List<List<Range>> ranges = trials.samples().ranges();
+    for (int i = 0; i < model.inputs().size(); i++) {
+      OnnxModel.Value input = model.inputs().get(i);
+      List<Range> dims = new ArrayList<>(ranges.get(i));
+      boolean dynamic = !input.isRanked();
+      for (int axis = 1; input.isRanked() && axis < input.dims().size(); axis++) {
+        dynamic |= input.dims().get(axis).extent() == Shape.DYNAMIC;
+      }
+      if (dynamic) {
+        if (trials.batching().proven()) {
+          dims.set(0, rows);
+        }
+        shapes.put(input.name(), dims);
+      }
+    }
+    return new Manifest.Profile(rows, shapes);
+  }
+
+  /** The type of most of the weights' elements. */
+  private static String precision(OnnxModel model) {
+    Map<String, Long> elements = new LinkedHashMap<>();
+    elements.put("fp32", 0L);
+    for (TensorProto tensor : model.proto().getGraph().getInitializerList()) {
+      String precision =
+          switch (tensor.getDataType()) {
+            case TensorProto.DataType.FLOAT16_VALUE -> "fp16";
+            case TensorProto.DataType.BFLOAT16_VALUE -> "bf16";
+            case TensorProto.DataType.INT8_VALUE, TensorProto.DataType.UINT8_VALUE -> "int8";
+            default -> "fp32";
+          };
+      long count = 1;
+      for (long dim : tensor.getDimsList()) {
+        count *= dim;
+      }
+      elements.merge(precision, count, Long::sum);
+    }
+    return elements.entrySet().stream().max(Map.Entry.comparingByValue()).orElseThrow().getKey();
+  }
+}

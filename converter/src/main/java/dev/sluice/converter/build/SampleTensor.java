@@ -1,0 +1,27 @@
+package dev.sluice.converter.build;
+
+import dev.sluice.bindings.ElementType;
+import dev.sluice.engine.Shape;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A tensor of a trial run.
+ *
+ * <p>Thread safety: immutable, but for the memory.
+ *
+ * @param type element type
+ * @param shape static
+ * @param data the elements, C order, little endian; null for STRING, whose elements do not matter
+ *     here
+ */
+record SampleTensor(ElementType type, Shape shape, MemorySegment data) {
+  /** Bytes of one row, axis 0 being the rows. */
+  long rowBytes() {
+    return type.byteSize(shape.elementCount(1));
+  }
+
+  /** Row {@code row}. */
+  MemorySegment row(long row) {
+    return data.asSlice(row * rowBytes(), rowBytes());
+  }
+}

@@ -1,0 +1,121 @@
+package dev.sluice.converter.build;
+
+import dev.sluice.bindings.ElementType;
+import dev.sluice.converter.onnx.OnnxModel;
+import dev.sluice.converter.onnx.TensorData;
+import dev.sluice.converter.onnx.proto.Onnx.GraphProto;
+import dev.sluice.converter.onnx.proto.Onnx.ModelProto;
+import dev.sluice.converter.onnx.proto.Onnx.StringStringEntryProto;
+import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
+import dev.sluice.converter.onnx.proto.Onnx.ValueInfoProto;
+import dev.sluice.engine.format.PackageWriter;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * A model whose large tensors were moved out, and where these go in the package.
+ *
+ * <p>Thread safety: immutable.
+ *
+ * @param graph the model with external data that names the package
+ * @param pieces the tensors, ascending by offset
+ */
+record WeightLayout(ModelProto graph, List<PackageWriter.Piece> pieces) {
+  /**
+   * Smaller tensors stay in the graph: most are shapes, axes and scales, which ONNX Runtime's own
+   * shape inference wants to see, and a reference takes some 80 bytes itself.
+   */
+  static final long MIN_EXTERNAL_BYTES = 1024;
+
+  /** From here on a tensor starts on a page of its own, below at a cache line. */
+  private static final long PAGE_FROM_BYTES = 64 << 10;
+
+  private static final long PAGE = 4096;
+  private static final long CACHE_LINE = 64;
+
+  /** Since this version initializers need not be listed as inputs. */
+  private static final long IR_WITHOUT_INITIALIZER_INPUTS = 4;
+
+  /** Since this version a model imports its operator sets. */
+  private static final long IR_WITH_OPSETS = 3;
+
+  /**
+   * Moves the weights of a model out.
+   *
+   * @param model stays as it is
+   * @param location the file name of the package
+   * @param data finds the tensors' bytes
+   */
+  static WeightLayout of(OnnxModel model, String location, TensorData data) throws IOException {
+    GraphProto source = model.proto().getGraph();
+    GraphProto.Builder graph = source.toBuilder().clearInitializer();
+    List<PackageWriter.Piece> pieces = new ArrayList<>();
+    long position = PackageWriter.weightsOffset();
+    for (TensorProto tensor : source.getInitializerList()) {
+      boolean external = tensor.getDataLocation() == TensorProto.DataLocation.EXTERNAL;
+      if (data.type(tensor) == ElementType.STRING) {
+        graph.addInitializer(tensor);
+        continue;
+      }
+      MemorySegment bytes = data.bytes(tensor);
+      if (bytes.byteSize() >= MIN_EXTERNAL_BYTES) {
+        long alignment = bytes.byteSize() >= PAGE_FROM_BYTES ? PAGE : CACHE_LINE;
+        position = Math.ceilDiv(position, alignment) * alignment;
+        pieces.add(new PackageWriter.Piece(position, bytes));
+        graph.addInitializer(external(tensor, location, position, bytes.byteSize()));
+        position += bytes.byteSize();
+      } else if (external) {
+        graph.addInitializer(bare(tensor).setRawData(TensorData.copy(bytes)));
+      } else {
+        graph.addInitializer(tensor);
+      }
+    }
+    ModelProto.Builder rewritten = model.proto().toBuilder();
+    if (model.irVersion() >= IR_WITH_OPSETS) {
+      // Listed as inputs they could be overridden, so the runtime would not fold them.
+      dropInitializersFromInputs(graph);
+      rewritten.setIrVersion(Math.max(model.irVersion(), IR_WITHOUT_INITIALIZER_INPUTS));
+    }
+    return new WeightLayout(rewritten.setGraph(graph).build(), List.copyOf(pieces));
+  }
+
+  private static TensorProto.Builder bare(TensorProto tensor) {
+    return tensor.toBuilder()
+        .clearRawData()
+        .clearFloatData()
+        .clearInt32Data()
+        .clearInt64Data()
+        .clearDoubleData()
+        .clearUint64Data()
+        .clearExternalData()
+        .clearDataLocation();
+  }
+
+  private static TensorProto.Builder external(
+      TensorProto tensor, String location, long offset, long length) {
+    return bare(tensor)
+        .setDataLocation(TensorProto.DataLocation.EXTERNAL)
+        .addExternalData(field("location", location))
+        .addExternalData(field("offset", Long.toString(offset)))
+        .addExternalData(field("length", Long.toString(length)));
+  }
+
+  private static StringStringEntryProto.Builder field(String key, String value) {
+    return StringStringEntryProto.newBuilder().setKey(key).setValue(value);
+  }
+
+  private static void dropInitializersFromInputs(GraphProto.Builder graph) {
+    Set<String> initialized = new HashSet<>();
+    graph.getInitializerList().forEach(tensor -> initialized.add(tensor.getName()));
+    graph.getSparseInitializerList().forEach(t -> initialized.add(t.getValues().getName()));
+    List<ValueInfoProto> kept =
+        graph.getInputList().stream()
+            .filter(input -> !initialized.contains(input.getName()))
+            .toList();
+    graph.clearInput().addAllInput(kept);
+  }
+}
