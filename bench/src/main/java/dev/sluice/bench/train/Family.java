@@ -1,0 +1,29 @@
+package dev.sluice.bench.train;
+
+/**
+ * A family of writers. The two share no drawing, no pen, no way of bending a line, no kind of
+ * clutter and no kind of noise, so that what is measured on the second was not seen in the first.
+ *
+ * <p>Lengths are in pixels unless said otherwise. Immutable, hence thread-safe.
+ */
+enum Family {
+  /**
+   * What the model learns from: a round pen, corners displaced at random, straight scratches,
+   * normal noise, an even background.
+   */
+  TRAINING,
+
+  /**
+   * What the model is measured on: a broad-nibbed pen, lines bent by a wave, arcs and dots as
+   * clutter, single wrong pixels, a background that gets lighter to one side.
+   */
+  HELD_OUT;
+
+  /** What the family's writers do. */
+  Style style() {
+    return switch (this) {
+      case TRAINING -> Style.TRAINING;
+      case HELD_OUT -> Style.HELD_OUT;
+    };
+  }
+}
