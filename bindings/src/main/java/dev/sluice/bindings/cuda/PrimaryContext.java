@@ -1,0 +1,64 @@
+package dev.sluice.bindings.cuda;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import dev.sluice.bindings.NativeException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A device's primary context, retained and current on this thread until closed; closing restores
+ * what was current before. The primary context is the one that the CUDA runtime, and so TensorRT,
+ * uses.
+ *
+ * <p>Thread safety: belongs to the thread that entered it.
+ */
+public final class PrimaryContext implements AutoCloseable {
+  private final CudaDriverApi api;
+  private final int device;
+  private final long previous;
+  private boolean closed;
+
+  private PrimaryContext(CudaDriverApi api, int device, long previous) {
+    this.api = api;
+    this.device = device;
+    this.previous = previous;
+  }
+
+  /**
+   * Retains the context of a device and makes it current. {@code cuInit} was called before.
+   *
+   * @param device a {@code CUdevice}
+   * @throws NativeException where the device has no room for it or is lost; nothing is retained
+   *     then
+   */
+  public static PrimaryContext enter(CudaDriverApi api, int device) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment out = arena.allocate(JAVA_LONG);
+      CudaStatus.check(api, api.cuCtxGetCurrent(out), "cuCtxGetCurrent", "");
+      long previous = out.get(JAVA_LONG, 0);
+      CudaStatus.check(
+          api,
+          api.cuDevicePrimaryCtxRetain(out, device),
+          "cuDevicePrimaryCtxRetain",
+          "device " + device);
+      int status = api.cuCtxSetCurrent(out.get(JAVA_LONG, 0));
+      if (status != CudaDriverApi.CUDA_SUCCESS) {
+        api.cuDevicePrimaryCtxRelease_v2(device);
+      }
+      CudaStatus.check(api, status, "cuCtxSetCurrent", "primary context of device " + device);
+      return new PrimaryContext(api, device, previous);
+    }
+  }
+
+  /** Restores the thread's former context. Closing twice does nothing. */
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      // A status here can only repeat an error that an earlier call of this context has reported.
+      api.cuCtxSetCurrent(previous);
+      api.cuDevicePrimaryCtxRelease_v2(device);
+    }
+  }
+}

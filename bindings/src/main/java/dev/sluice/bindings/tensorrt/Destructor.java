@@ -1,0 +1,38 @@
+package dev.sluice.bindings.tensorrt;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
+import org.bytedeco.javacpp.Pointer;
+
+/**
+ * Runs {@code delete} on a TensorRT object, which the presets do not offer. Every class below
+ * {@code nvinfer1::INoCopy} declares its virtual destructor first, so by the Itanium C++ ABI
+ * (section 2.5.2) entry 0 of its table is the complete and entry 1 the deleting destructor.
+ *
+ * <p>Thread safety: any thread may call, once per object.
+ */
+final class Destructor {
+  private static final MethodHandle DELETE =
+      Linker.nativeLinker().downcallHandle(FunctionDescriptor.ofVoid(JAVA_LONG));
+
+  private Destructor() {}
+
+  /** Deletes an object of a class below {@code INoCopy}; nothing may use it afterwards. */
+  static void delete(Pointer object) {
+    long address = object.address();
+    MemorySegment table =
+        MemorySegment.ofAddress(address).reinterpret(ADDRESS.byteSize()).get(ADDRESS, 0);
+    MemorySegment deleting = table.reinterpret(2 * ADDRESS.byteSize()).getAtIndex(ADDRESS, 1);
+    try {
+      DELETE.invokeExact(deleting, address);
+    } catch (Throwable e) {
+      throw new AssertionError("a downcall throws nothing of its own", e);
+    }
+    object.setNull();
+  }
+}

@@ -1,0 +1,152 @@
+package dev.sluice.bindings.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class DriverProbeTest {
+  private static final String KERNEL =
+      """
+      NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.95.05  Release Build
+      GCC version: gcc version 13.3.0
+      """;
+
+  private static DriverReport probe(FakeCudaDriver driver, String kernelText, String... missing) {
+    return DriverProbe.probe(
+        new CudaDriverLoader.Result(
+            Optional.of(driver.api()), Optional.empty(), List.of(missing), List.of()),
+        kernelText);
+  }
+
+  @Test
+  void describesEveryDeviceAndLeavesNoTrace() {
+    FakeCudaDriver driver = new FakeCudaDriver().devices(2);
+
+    DriverReport report = probe(driver, KERNEL);
+
+    assertThat(report.status()).isEqualTo(DriverReport.Status.READY);
+    assertThat(report.cudaVersion()).isEqualTo(13_000);
+    assertThat(report.kernelRelease()).contains("580.95.05");
+    assertThat(report.missing()).isEmpty();
+    assertThat(report.remedy()).isEmpty();
+    assertThat(report.devices())
+        .containsExactly(
+            device(0, FakeCudaDriver.FREE_BYTES, ""), device(1, FakeCudaDriver.FREE_BYTES, ""));
+    assertThat(report.devices().getFirst().architecture()).isEqualTo("sm90");
+    assertThat(driver.retained()).isZero();
+    assertThat(driver.currentContext()).isEqualTo(FakeCudaDriver.CALLERS_CONTEXT);
+  }
+
+  private static CudaDevice device(int ordinal, long freeBytes, String note) {
+    return new CudaDevice(
+        ordinal, "GPU of test", 9, 0, 132, FakeCudaDriver.TOTAL_BYTES, freeBytes, note);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "cuInit, 100, NO_DEVICE, CUDA_VISIBLE_DEVICES",
+    "cuInit, 803, FAILED, reboot",
+    "cuInit, 999, FAILED, dmesg",
+    "cuInit, 34, FAILED, stubs",
+    "cuInit, 302, FAILED, 580",
+    "cuInit, 304, FAILED, /dev/nvidia*",
+    "cuDriverGetVersion, 999, FAILED, dmesg",
+    "cuDeviceGetCount, 3, FAILED, cuInit",
+    "cuDeviceGetName, 101, FAILED, handle",
+  })
+  void namesTheFailedCallAndTheRemedy(
+      String function, int status, DriverReport.Status expected, String remedy) {
+    FakeCudaDriver driver = new FakeCudaDriver().fail(function, status);
+
+    DriverReport report = probe(driver, "");
+
+    assertThat(report.status()).isEqualTo(expected);
+    assertThat(report.missing())
+        .startsWith(function + "(")
+        .contains("failed with CUDA_ERROR_OF_TEST_" + status + " (" + status + ")");
+    assertThat(report.remedy()).contains(remedy);
+    assertThat(report.ready()).isFalse();
+  }
+
+  @Test
+  void worksWithADriverThatCannotEvenNameItsErrors() {
+    FakeCudaDriver driver =
+        new FakeCudaDriver()
+            .fail("cuInit", 100)
+            .fail("cuGetErrorName", 302)
+            .fail("cuGetErrorString", 302);
+
+    assertThat(probe(driver, "").missing()).isEqualTo("cuInit(0) failed with CUresult (100)");
+  }
+
+  @Test
+  void refusesAnOldDriverBeforeItStartsIt() {
+    FakeCudaDriver driver = new FakeCudaDriver().version(12_040);
+
+    DriverReport report = probe(driver, "", "cuEventElapsedTime_v2");
+
+    assertThat(report.status()).isEqualTo(DriverReport.Status.TOO_OLD);
+    assertThat(report.missing()).contains("CUDA 12.4").contains("CUDA 13.0");
+    assertThat(report.remedy()).contains("580");
+    assertThat(driver.calls()).doesNotContain("cuInit");
+  }
+
+  @Test
+  void namesTheFunctionsThatANewDriverLacks() {
+    DriverReport report = probe(new FakeCudaDriver(), "", "cuGraphLaunch");
+
+    assertThat(report.status()).isEqualTo(DriverReport.Status.INCOMPLETE);
+    assertThat(report.missing()).endsWith("lacks cuGraphLaunch");
+  }
+
+  @Test
+  void saysThatNoDeviceIsShown() {
+    DriverReport report = probe(new FakeCudaDriver().devices(0), "");
+
+    assertThat(report.status()).isEqualTo(DriverReport.Status.NO_DEVICE);
+    assertThat(report.remedy()).contains("--gpus all");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "cuMemGetInfo_v2, 0",
+    "cuCtxSetCurrent, 0",
+    "cuDevicePrimaryCtxRetain, 0",
+    "cuCtxGetCurrent, 0"
+  })
+  void describesADeviceThatHasNoRoomForAContext(String function, int retainedAfterwards) {
+    FakeCudaDriver driver = new FakeCudaDriver().fail(function, 2);
+
+    DriverReport report = probe(driver, "");
+
+    assertThat(report.ready()).isTrue();
+    CudaDevice device = report.devices().getFirst();
+    assertThat(device.freeBytes()).isEqualTo(-1);
+    assertThat(device.note()).startsWith(function + "(").contains("no memory left");
+    assertThat(driver.retained()).isEqualTo(retainedAfterwards);
+    assertThat(driver.currentContext()).isEqualTo(FakeCudaDriver.CALLERS_CONTEXT);
+  }
+
+  @Test
+  void withoutALibraryTellsAContainerFromAMachineWithoutDriver() {
+    CudaDriverLoader.Result none =
+        new CudaDriverLoader.Result(
+            Optional.empty(),
+            Optional.empty(),
+            List.of(),
+            List.of(new DriverReport.Tried("libcuda.so.1", "no such file")));
+
+    DriverReport machine = DriverProbe.probe(none, "");
+    DriverReport container = DriverProbe.probe(none, KERNEL);
+
+    assertThat(machine.status()).isEqualTo(DriverReport.Status.NO_DRIVER);
+    assertThat(machine.tried()).hasSize(1);
+    assertThat(machine.missing()).contains("libcuda.so.1");
+    assertThat(machine.remedy()).startsWith("install the NVIDIA driver 580");
+    assertThat(container.remedy()).contains("580.95.05").contains("NVIDIA_DRIVER_CAPABILITIES");
+  }
+}
