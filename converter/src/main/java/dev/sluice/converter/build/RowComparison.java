@@ -17,7 +17,7 @@ import java.nio.ByteOrder;
  *
  * <p>Thread safety: stateless.
  */
-final class RowComparison {
+public final class RowComparison {
   static final double FLOAT32_TOLERANCE = 1e-4;
   static final double FLOAT16_TOLERANCE = 1e-2;
   static final double BFLOAT16_TOLERANCE = 8e-2;
@@ -32,7 +32,7 @@ final class RowComparison {
   private RowComparison() {}
 
   /** What a difference may be, as a part of the largest magnitude, by the model's precision. */
-  static double tolerance(String precision) {
+  public static double tolerance(String precision) {
     return switch (precision) {
       case "fp16" -> FLOAT16_TOLERANCE;
       case "bf16" -> BFLOAT16_TOLERANCE;
@@ -53,7 +53,7 @@ final class RowComparison {
    * counts as at least 1e-6; infinite where one of the two is not finite and they are not the same.
    * For types that are not real: 0 where all is equal, else infinite.
    */
-  static double difference(ElementType type, MemorySegment expected, MemorySegment actual) {
+  public static double difference(ElementType type, MemorySegment expected, MemorySegment actual) {
     if (expected.mismatch(actual) == -1) {
       return 0;
     }
