@@ -8,13 +8,16 @@ import dev.sluice.engine.batch.BatchOptions;
 import dev.sluice.engine.batch.BatchQueue;
 import dev.sluice.engine.batch.Claims;
 import dev.sluice.engine.batch.Slot;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.HdrHistogram.Histogram;
@@ -39,9 +42,12 @@ public final class Engine implements AutoCloseable {
   /** Whether use of memory after its request throws: {@code -Dsluice.checked=true}. */
   static final boolean CHECKED = Boolean.getBoolean("sluice.checked");
 
+  private static final AtomicInteger SERVING = new AtomicInteger();
+
   private final Backend backend;
   private final boolean batched;
   private final EngineOptions options;
+  private final Tuning tuning;
   private final BatchOptions batchOptions;
   private final Claims claims;
   private final BatchQueue defaultQueue;
@@ -54,11 +60,18 @@ public final class Engine implements AutoCloseable {
    * @param maxBatch most rows of a batch; 1 for a model that is not batched
    * @param lanes batches that run at once
    */
-  Engine(Backend backend, boolean batched, int maxBatch, int lanes, EngineOptions options)
+  Engine(
+      Backend backend,
+      boolean batched,
+      int maxBatch,
+      int lanes,
+      Tuning tuning,
+      EngineOptions options)
       throws BackendException {
     this.backend = backend;
     this.batched = batched;
     this.options = options;
+    this.tuning = tuning;
     this.batchOptions = options.batchOptions(maxBatch, lanes);
     ShapeKey declared = ShapeKey.ofDeclared(backend.signature(), batched);
     Claims opened = null;
@@ -74,6 +87,32 @@ public final class Engine implements AutoCloseable {
       }
       throw e;
     }
+    SERVING.incrementAndGet();
+  }
+
+  /** Whether no engine of this process serves, so that a measurement disturbs nobody. */
+  static boolean noneServes() {
+    return SERVING.get() == 0;
+  }
+
+  /**
+   * Opens a package: verifies its hash, opens its backend, runs its golden samples, measures how to
+   * serve it best (at most 2 s, remembered in the user's cache; not while another engine of this
+   * process serves).
+   *
+   * @throws IOException where the package cannot be read; a damaged one is a {@link
+   *     dev.sluice.engine.format.PackageException}
+   * @throws BackendException where the backend refuses it, or computes something else than what the
+   *     package says
+   */
+  public static Engine open(Path packageFile, EngineOptions options)
+      throws IOException, BackendException {
+    return new PackageOpener(packageFile, options).open();
+  }
+
+  /** Opens a package with the defaults; see {@link #open(Path, EngineOptions)}. */
+  public static Engine open(Path packageFile) throws IOException, BackendException {
+    return open(packageFile, EngineOptions.defaults());
   }
 
   /**
@@ -90,6 +129,7 @@ public final class Engine implements AutoCloseable {
         batched,
         batched ? Math.max(1, options.maxBatch()) : 1,
         Math.max(1, options.lanes()),
+        null,
         options);
   }
 
@@ -282,6 +322,11 @@ public final class Engine implements AutoCloseable {
         out -> out.output(0).toArray(ValueLayout.JAVA_FLOAT));
   }
 
+  /** How the package is served and the timings behind it; null where a backend was given. */
+  public Tuning tuning() {
+    return tuning;
+  }
+
   /** What the engine measured since it was opened. */
   public EngineStats stats() {
     Histogram queueNs = new Histogram(2);
@@ -316,6 +361,8 @@ public final class Engine implements AutoCloseable {
    */
   @Override
   public void close() {
-    claims.close();
+    if (claims.close()) {
+      SERVING.decrementAndGet();
+    }
   }
 }

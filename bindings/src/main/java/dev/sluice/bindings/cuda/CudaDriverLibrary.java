@@ -18,6 +18,8 @@ import java.util.List;
  * #CUDA_ERROR_SHARED_OBJECT_SYMBOL_NOT_FOUND} and is named by {@link #missingSymbols}, so that an
  * old driver can still be asked for its version.
  *
+ * <p>Long because each function takes a field, a binding and a call; nothing else is in here.
+ *
  * <p>Thread safety: immutable; see {@link CudaDriverApi}.
  */
 final class CudaDriverLibrary implements CudaDriverApi {

@@ -3,6 +3,7 @@ package dev.sluice.bindings.cuda;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.sluice.bindings.NativeException;
+import dev.sluice.bindings.NativeHandle;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -15,13 +16,12 @@ import java.lang.foreign.MemorySegment;
  */
 public final class PrimaryContext implements AutoCloseable {
   private final CudaDriverApi api;
-  private final int device;
+  private final NativeHandle context;
   private final long previous;
-  private boolean closed;
 
-  private PrimaryContext(CudaDriverApi api, int device, long previous) {
+  private PrimaryContext(CudaDriverApi api, NativeHandle context, long previous) {
     this.api = api;
-    this.device = device;
+    this.context = context;
     this.previous = previous;
   }
 
@@ -42,23 +42,28 @@ public final class PrimaryContext implements AutoCloseable {
           api.cuDevicePrimaryCtxRetain(out, device),
           "cuDevicePrimaryCtxRetain",
           "device " + device);
-      int status = api.cuCtxSetCurrent(out.get(JAVA_LONG, 0));
+      NativeHandle context =
+          NativeHandle.own(
+              "CUcontext",
+              "primary, device " + device,
+              out.get(JAVA_LONG, 0),
+              _ -> api.cuDevicePrimaryCtxRelease_v2(device));
+      int status = api.cuCtxSetCurrent(context.raw());
       if (status != CudaDriverApi.CUDA_SUCCESS) {
-        api.cuDevicePrimaryCtxRelease_v2(device);
+        context.close();
       }
-      CudaStatus.check(api, status, "cuCtxSetCurrent", "primary context of device " + device);
-      return new PrimaryContext(api, device, previous);
+      CudaStatus.check(api, status, "cuCtxSetCurrent", context.toString());
+      return new PrimaryContext(api, context, previous);
     }
   }
 
   /** Restores the thread's former context. Closing twice does nothing. */
   @Override
   public void close() {
-    if (!closed) {
-      closed = true;
+    if (context.isOpen()) {
       // A status here can only repeat an error that an earlier call of this context has reported.
       api.cuCtxSetCurrent(previous);
-      api.cuDevicePrimaryCtxRelease_v2(device);
+      context.close();
     }
   }
 }

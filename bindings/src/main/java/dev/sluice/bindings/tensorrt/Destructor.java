@@ -7,7 +7,6 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
-import org.bytedeco.javacpp.Pointer;
 
 /**
  * Runs {@code delete} on a TensorRT object, which the presets do not offer. Every class below
@@ -22,9 +21,12 @@ final class Destructor {
 
   private Destructor() {}
 
-  /** Deletes an object of a class below {@code INoCopy}; nothing may use it afterwards. */
-  static void delete(Pointer object) {
-    long address = object.address();
+  /**
+   * Deletes an object; nothing may use it afterwards.
+   *
+   * @param address of an object of a class below {@code INoCopy}
+   */
+  static void delete(long address) {
     MemorySegment table =
         MemorySegment.ofAddress(address).reinterpret(ADDRESS.byteSize()).get(ADDRESS, 0);
     MemorySegment deleting = table.reinterpret(2 * ADDRESS.byteSize()).getAtIndex(ADDRESS, 1);
@@ -33,6 +35,5 @@ final class Destructor {
     } catch (Throwable e) {
       throw new AssertionError("a downcall throws nothing of its own", e);
     }
-    object.setNull();
   }
 }

@@ -189,11 +189,11 @@ final class TensorRtProbe {
 
   private String delete() throws ProbeSteps.Failure {
     long before = freeBytes();
-    for (Pointer object : engine.owned()) {
-      Destructor.delete(object);
-    }
-    for (Pointer object : plan.owned()) {
-      Destructor.delete(object);
+    for (Pointer[] owned : List.of(engine.owned(), plan.owned())) {
+      for (Pointer object : owned) {
+        Destructor.delete(object.address());
+        object.setNull();
+      }
     }
     logger.check("delete", true, "an object was used after its owner was gone");
     return "free device memory " + before + " bytes before, " + freeBytes() + " after";

@@ -79,27 +79,35 @@ public final class StandInLibrary {
                 .filter(name -> !name.equals(without))
                 .map(name -> "int " + name + "(void) { return 801; }")
                 .collect(Collectors.joining("\n", "", "\n"));
-    Path sourceFile = Files.writeString(file.resolveSibling(file.getFileName() + ".c"), source);
-    Process gcc;
+    return compile(
+        "gcc",
+        file,
+        "#define CUDA " + cudaVersion + "\n#define INIT_STATUS " + initStatus + "\n" + source);
+  }
+
+  /**
+   * Compiles any shared library; the test is skipped where the compiler is not there.
+   *
+   * @param compiler {@code gcc} or {@code g++}
+   */
+  public static Path compile(String compiler, Path file, String source)
+      throws IOException, InterruptedException {
+    String suffix = compiler.equals("gcc") ? ".c" : ".cc";
+    Path sourceFile = Files.writeString(file.resolveSibling(file.getFileName() + suffix), source);
+    Process process;
     try {
-      gcc =
+      process =
           new ProcessBuilder(
-                  "gcc",
-                  "-shared",
-                  "-fPIC",
-                  "-DCUDA=" + cudaVersion,
-                  "-DINIT_STATUS=" + initStatus,
-                  "-o",
-                  file.toString(),
-                  sourceFile.toString())
+                  compiler, "-shared", "-fPIC", "-o", file.toString(), sourceFile.toString())
               .redirectErrorStream(true)
               .start();
     } catch (IOException e) {
-      System.out.println("skipped: no gcc to compile a stand-in driver with: " + e.getMessage());
-      return abort("no gcc: " + e.getMessage());
+      System.out.println(
+          "skipped: no " + compiler + " to compile a stand-in with: " + e.getMessage());
+      return abort("no " + compiler + ": " + e.getMessage());
     }
-    String output = new String(gcc.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertThat(gcc.waitFor()).as(output).isZero();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(process.waitFor()).as(output).isZero();
     return file;
   }
 }

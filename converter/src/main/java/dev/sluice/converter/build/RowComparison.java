@@ -1,9 +1,8 @@
 package dev.sluice.converter.build;
 
 import dev.sluice.bindings.ElementType;
+import dev.sluice.engine.format.TensorDifference;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 
 /**
  * Tells whether two results of the same row agree.
@@ -22,13 +21,6 @@ public final class RowComparison {
   static final double FLOAT16_TOLERANCE = 1e-2;
   static final double BFLOAT16_TOLERANCE = 8e-2;
 
-  private static final ValueLayout.OfShort I16 =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfFloat F32 =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfDouble F64 =
-      ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   private RowComparison() {}
 
   /** What a difference may be, as a part of the largest magnitude, by the model's precision. */
@@ -40,12 +32,11 @@ public final class RowComparison {
     };
   }
 
-  /** Whether values of this type are compared with a tolerance. */
-  static boolean isReal(ElementType type) {
-    return switch (type) {
-      case FLOAT, DOUBLE, FLOAT16, BFLOAT16, COMPLEX64, COMPLEX128 -> true;
-      default -> false;
-    };
+  /** Whether there is a finite number among the elements, or nothing to be finite. */
+  static boolean hasFinite(SampleTensor tensor) {
+    return !TensorDifference.isReal(tensor.type())
+        || tensor.data().byteSize() == 0
+        || TensorDifference.hasFinite(tensor.type(), tensor.data());
   }
 
   /**
@@ -54,39 +45,7 @@ public final class RowComparison {
    * For types that are not real: 0 where all is equal, else infinite.
    */
   public static double difference(ElementType type, MemorySegment expected, MemorySegment actual) {
-    if (expected.mismatch(actual) == -1) {
-      return 0;
-    }
-    if (!isReal(type)) {
-      return Double.POSITIVE_INFINITY;
-    }
-    int width =
-        switch (type) {
-          case DOUBLE, COMPLEX128 -> 8;
-          case FLOAT, COMPLEX64 -> 4;
-          default -> 2;
-        };
-    double largest = 1e-6;
-    double difference = 0;
-    for (long at = 0; at < expected.byteSize(); at += width) {
-      double a = real(type, expected, at);
-      double b = real(type, actual, at);
-      if (Double.isFinite(a) && Double.isFinite(b)) {
-        largest = Math.max(largest, Math.abs(a));
-        difference = Math.max(difference, Math.abs(a - b));
-      } else if (Double.compare(a, b) != 0) {
-        return Double.POSITIVE_INFINITY;
-      }
-    }
-    return difference / largest;
-  }
-
-  private static double real(ElementType type, MemorySegment data, long at) {
-    return switch (type) {
-      case DOUBLE, COMPLEX128 -> data.get(F64, at);
-      case FLOAT, COMPLEX64 -> data.get(F32, at);
-      case FLOAT16 -> Float.float16ToFloat(data.get(I16, at));
-      default -> Float.intBitsToFloat(data.get(I16, at) << 16);
-    };
+    TensorDifference difference = TensorDifference.of(type, expected, actual);
+    return difference.maxAbs() / Math.max(1e-6, difference.largest());
   }
 }

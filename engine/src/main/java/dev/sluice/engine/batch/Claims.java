@@ -19,7 +19,7 @@ import org.HdrHistogram.Histogram;
  *
  * <p>Thread safety: any thread; one slot by one thread at a time, but for {@link #cancel}.
  */
-public final class Claims implements AutoCloseable {
+public final class Claims {
   private static final int SERVING = 0;
   private static final int CLOSING = 1;
   private static final int CLOSED = 2;
@@ -471,12 +471,13 @@ public final class Claims implements AutoCloseable {
    * Refuses new claims, waits for the requests in flight, fails what is left after {@code
    * drainTimeout}, and frees everything once nobody holds a request any more; the last holder does
    * it where that is later.
+   *
+   * @return false where it was closed before
    */
-  @Override
-  public void close() {
+  public boolean close() {
     synchronized (closeLock) {
       if (state == CLOSED) {
-        return;
+        return false;
       }
       state = CLOSING;
       dispatcher.wakeClaims();
@@ -502,6 +503,7 @@ public final class Claims implements AutoCloseable {
       }
     }
     freeIfIdle();
+    return true;
   }
 
   private boolean idle() {

@@ -1,0 +1,142 @@
+package dev.sluice.converter.build;
+
+import com.google.protobuf.ByteString;
+import dev.sluice.bindings.ElementType;
+import dev.sluice.converter.onnx.proto.Onnx.AttributeProto;
+import dev.sluice.converter.onnx.proto.Onnx.GraphProto;
+import dev.sluice.converter.onnx.proto.Onnx.ModelProto;
+import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
+import dev.sluice.converter.onnx.proto.Onnx.OperatorSetIdProto;
+import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
+import dev.sluice.converter.onnx.proto.Onnx.TensorShapeProto;
+import dev.sluice.converter.onnx.proto.Onnx.TypeProto;
+import dev.sluice.converter.onnx.proto.Onnx.ValueInfoProto;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
+
+/** Writes small ONNX models for tests. */
+final class OnnxGraphs {
+  private final GraphProto.Builder graph = GraphProto.newBuilder().setName("test");
+  private long irVersion = 8;
+
+  /** A dimension: a number, a symbol, or the empty string for an anonymous dynamic one. */
+  private static TypeProto type(ElementType type, Object... dims) {
+    TensorShapeProto.Builder shape = TensorShapeProto.newBuilder();
+    for (Object dim : dims) {
+      TensorShapeProto.Dimension.Builder builder = shape.addDimBuilder();
+      if (dim instanceof Integer number) {
+        builder.setDimValue(number);
+      } else if (!dim.equals("")) {
+        builder.setDimParam((String) dim);
+      }
+    }
+    return TypeProto.newBuilder()
+        .setTensorType(TypeProto.Tensor.newBuilder().setElemType(type.code()).setShape(shape))
+        .build();
+  }
+
+  OnnxGraphs irVersion(long version) {
+    irVersion = version;
+    return this;
+  }
+
+  OnnxGraphs input(String name, ElementType type, Object... dims) {
+    graph.addInput(ValueInfoProto.newBuilder().setName(name).setType(type(type, dims)));
+    return this;
+  }
+
+  OnnxGraphs output(String name, ElementType type, Object... dims) {
+    graph.addOutput(ValueInfoProto.newBuilder().setName(name).setType(type(type, dims)));
+    return this;
+  }
+
+  /** An output without a shape, or of another kind than a tensor. */
+  OnnxGraphs output(String name, TypeProto type) {
+    graph.addOutput(ValueInfoProto.newBuilder().setName(name).setType(type));
+    return this;
+  }
+
+  /** A float initializer of seeded normal numbers, in raw form. */
+  OnnxGraphs weights(String name, long seed, long... dims) {
+    int count = 1;
+    TensorProto.Builder tensor = TensorProto.newBuilder().setName(name).setDataType(1);
+    for (long dim : dims) {
+      tensor.addDims(dim);
+      count *= (int) dim;
+    }
+    Random random = new Random(seed);
+    ByteBuffer bytes = ByteBuffer.allocate(count * 4).order(ByteOrder.LITTLE_ENDIAN);
+    while (bytes.hasRemaining()) {
+      bytes.putFloat((float) random.nextGaussian());
+    }
+    return initializer(tensor.setRawData(ByteString.copyFrom(bytes.flip())).build());
+  }
+
+  /** An int64 initializer of one axis. */
+  OnnxGraphs numbers(String name, long... values) {
+    TensorProto.Builder tensor =
+        TensorProto.newBuilder().setName(name).setDataType(7).addDims(values.length);
+    for (long value : values) {
+      tensor.addInt64Data(value);
+    }
+    return initializer(tensor.build());
+  }
+
+  OnnxGraphs initializer(TensorProto tensor) {
+    graph.addInitializer(tensor);
+    return this;
+  }
+
+  OnnxGraphs node(String op, List<String> inputs, List<String> outputs, AttributeProto... attrs) {
+    graph.addNode(
+        NodeProto.newBuilder()
+            .setOpType(op)
+            .setName(op + graph.getNodeCount())
+            .addAllInput(inputs)
+            .addAllOutput(outputs)
+            .addAllAttribute(List.of(attrs)));
+    return this;
+  }
+
+  static AttributeProto integer(String name, long value) {
+    return AttributeProto.newBuilder()
+        .setName(name)
+        .setType(AttributeProto.AttributeType.INT)
+        .setI(value)
+        .build();
+  }
+
+  static AttributeProto integers(String name, Long... values) {
+    return AttributeProto.newBuilder()
+        .setName(name)
+        .setType(AttributeProto.AttributeType.INTS)
+        .addAllInts(List.of(values))
+        .build();
+  }
+
+  ModelProto model() {
+    return ModelProto.newBuilder()
+        .setIrVersion(irVersion)
+        .addOpsetImport(OperatorSetIdProto.newBuilder().setVersion(17))
+        .setGraph(graph)
+        .build();
+  }
+
+  Path write(Path file) throws IOException {
+    return Files.write(file, model().toByteArray());
+  }
+
+  /** y[N,6] = x[N,20] * w, with w of 20 x 6: 480 bytes, or of more columns. */
+  static OnnxGraphs matMul(int columns) {
+    return new OnnxGraphs()
+        .input("x", ElementType.FLOAT, "N", 20)
+        .output("y", ElementType.FLOAT, "N", columns)
+        .weights("w", 1, 20, columns)
+        .node("MatMul", List.of("x", "w"), List.of("y"));
+  }
+}

@@ -1,0 +1,171 @@
+package dev.sluice.engine;
+
+import dev.sluice.bindings.onnxruntime.OrtEnvironment;
+import dev.sluice.engine.backend.Backend;
+import dev.sluice.engine.backend.BackendException;
+import dev.sluice.engine.cpu.CpuBackend;
+import dev.sluice.engine.cpu.CpuModel;
+import dev.sluice.engine.cpu.CpuOptions;
+import dev.sluice.engine.format.Manifest;
+import dev.sluice.engine.format.PackageException;
+import dev.sluice.engine.format.PackageReader;
+import dev.sluice.engine.format.SluicePackage;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+
+/**
+ * From a package file to an engine: reads and verifies, opens the backend, tests it, measures it.
+ *
+ * <p>Thread safety: used by one thread.
+ */
+final class PackageOpener {
+  private final Path file;
+  private final EngineOptions options;
+
+  PackageOpener(Path file, EngineOptions options) {
+    this.file = file;
+    this.options = options;
+    String device = options.device();
+    if (!device.equals("auto") && !device.equals("cpu")) {
+      throw new IllegalArgumentException(
+          "device '" + device + "' is not served by this version: use 'cpu' or 'auto'");
+    }
+  }
+
+  Engine open() throws IOException, BackendException {
+    try (SluicePackage opened = PackageReader.open(file)) {
+      // The hash runs beside the making of the session; a mismatch discards the session.
+      FutureTask<Void> verified =
+          new FutureTask<>(
+              (Callable<Void>)
+                  () -> {
+                    opened.verify();
+                    return null;
+                  });
+      Thread.ofPlatform().daemon(true).name("sluice-verify").start(verified);
+      boolean sound = false;
+      Backend backend = null;
+      try {
+        Tuning tuning = tuning(opened, verified);
+        backend = backend(opened, tuning.threadsPerLane());
+        await(verified);
+        sound = true;
+        if (options.selfTest()) {
+          SelfTest.run(opened, backend);
+        }
+        Backend served = backend;
+        backend = null;
+        return new Engine(
+            served, batched(opened), tuning.maxBatch(), tuning.lanes(), tuning, options);
+      } finally {
+        if (backend != null) {
+          backend.close();
+        }
+        if (!sound) {
+          quietly(verified);
+        }
+      }
+    }
+  }
+
+  private static boolean batched(SluicePackage opened) {
+    return opened.manifest().batching().proven();
+  }
+
+  private Tuning tuning(SluicePackage opened, FutureTask<Void> verified)
+      throws IOException, BackendException {
+    Manifest manifest = opened.manifest();
+    boolean batched = batched(opened);
+    int profileRows =
+        batched ? Math.toIntExact(Math.min(manifest.profile().rows().max(), 4096)) : 1;
+    int cores = Runtime.getRuntime().availableProcessors();
+    Tuning tuning = null;
+    if (needsTuning(batched)) {
+      String key = Tuner.key(opened.packageHash(), OrtEnvironment.shared().version(), cores);
+      tuning = Tuner.recall(key);
+      if (tuning == null && Engine.noneServes()) {
+        await(verified);
+        tuning =
+            Tuner.measure(threads -> backend(opened, threads), batched, profileRows, cores, key);
+      }
+    }
+    if (tuning == null) {
+      tuning = TuningChoice.unmeasured(cores, profileRows);
+    }
+    int maxBatch = options.maxBatch() > 0 ? options.maxBatch() : tuning.maxBatch();
+    return new Tuning(
+        batched ? Math.min(maxBatch, profileRows) : 1,
+        options.lanes() > 0 ? options.lanes() : tuning.lanes(),
+        options.threadsPerLane() > 0 ? options.threadsPerLane() : tuning.threadsPerLane(),
+        tuning.measured(),
+        tuning.timings());
+  }
+
+  private boolean needsTuning(boolean batched) {
+    boolean settled =
+        options.lanes() > 0 && options.threadsPerLane() > 0 && (options.maxBatch() > 0 || !batched);
+    return options.tune() && !settled;
+  }
+
+  private Backend backend(SluicePackage opened, int threads) throws BackendException {
+    Manifest.Weights weights = opened.manifest().weights();
+    MemorySegment graph = opened.graph(Manifest.CPU);
+    CpuModel model =
+        weights.sizeBytes() == 0
+            ? CpuModel.inline(graph, batched(opened))
+            : new CpuModel(
+                graph,
+                opened.file(),
+                fileKey(opened.file()),
+                weights.location(),
+                opened.bytes(),
+                batched(opened));
+    return CpuBackend.open(model, CpuOptions.ofThreads(threads));
+  }
+
+  private static Object fileKey(Path file) throws BackendException {
+    try {
+      return Files.readAttributes(file, BasicFileAttributes.class).fileKey();
+    } catch (IOException e) {
+      throw new BackendException(file + " went away while it was opened: " + e, e);
+    }
+  }
+
+  private static void await(FutureTask<Void> verified) throws IOException {
+    boolean interrupted = false;
+    try {
+      while (true) {
+        try {
+          verified.get();
+          return;
+        } catch (InterruptedException e) {
+          interrupted = true;
+        } catch (ExecutionException e) {
+          if (e.getCause() instanceof PackageException damaged) {
+            throw damaged;
+          }
+          throw new IllegalStateException("verifying the package failed", e.getCause());
+        }
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /** The mapping must not be closed while it is being read. */
+  private static void quietly(FutureTask<Void> verified) {
+    try {
+      await(verified);
+    } catch (IOException | IllegalStateException e) {
+      // What the opening failed with is already on its way.
+    }
+  }
+}

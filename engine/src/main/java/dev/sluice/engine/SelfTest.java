@@ -1,0 +1,87 @@
+package dev.sluice.engine;
+
+import dev.sluice.engine.backend.Backend;
+import dev.sluice.engine.backend.BackendException;
+import dev.sluice.engine.backend.BatchMemory;
+import dev.sluice.engine.backend.Lane;
+import dev.sluice.engine.backend.ShapeKey;
+import dev.sluice.engine.format.Manifest;
+import dev.sluice.engine.format.SluicePackage;
+import dev.sluice.engine.format.TensorDifference;
+import dev.sluice.engine.npy.Npy;
+import dev.sluice.engine.npy.NpyArray;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Runs a package's golden samples on the backend that is to serve it: a driver, a library or a CPU
+ * that computes something else is found before the first caller finds it.
+ *
+ * <p>Thread safety: stateless.
+ */
+final class SelfTest {
+  private SelfTest() {}
+
+  /**
+   * Runs every sample.
+   *
+   * @throws BackendException where a run fails or its outputs are not the stored ones
+   * @throws IOException where a sample cannot be read
+   */
+  static void run(SluicePackage opened, Backend backend) throws IOException, BackendException {
+    boolean batched = opened.manifest().batching().proven();
+    for (Manifest.GoldenSample sample : opened.manifest().golden()) {
+      run(opened, backend, sample, batched);
+    }
+  }
+
+  private static void run(
+      SluicePackage opened, Backend backend, Manifest.GoldenSample sample, boolean batched)
+      throws IOException, BackendException {
+    List<NpyArray> inputs = new ArrayList<>();
+    List<Shape> shapes = new ArrayList<>();
+    for (TensorSpec spec : backend.signature().inputs()) {
+      NpyArray array = read(opened, sample.inputs().get(spec.name()));
+      inputs.add(array);
+      shapes.add(batched ? array.shape().withDim(0, 1) : array.shape());
+    }
+    int rows = batched && !inputs.isEmpty() ? Math.toIntExact(inputs.getFirst().shape().dim(0)) : 1;
+    try (BatchMemory memory = backend.allocate(new ShapeKey(shapes), rows);
+        Lane lane = backend.openLane(0)) {
+      for (int i = 0; i < inputs.size(); i++) {
+        memory.input(i).copyFrom(inputs.get(i).data());
+      }
+      lane.run(memory, rows);
+      for (int i = 0; i < backend.signature().outputs().size(); i++) {
+        TensorSpec spec = backend.signature().outputs().get(i);
+        compare(opened, sample, spec, memory.output(i).asSlice(0, memory.outputRowBytes(i) * rows));
+      }
+    }
+  }
+
+  private static NpyArray read(SluicePackage opened, String entry) throws IOException {
+    return Npy.read(opened.entry(entry), opened.file() + ", entry '" + entry + "'");
+  }
+
+  private static void compare(
+      SluicePackage opened, Manifest.GoldenSample sample, TensorSpec spec, MemorySegment actual)
+      throws IOException, BackendException {
+    NpyArray expected = read(opened, sample.outputs().get(spec.name()));
+    TensorDifference difference = TensorDifference.of(spec.type(), expected.data(), actual);
+    if (!difference.within(sample.absTolerance(), sample.relTolerance())) {
+      throw new BackendException(
+          opened.file()
+              + ": the self-test failed: output '"
+              + spec.name()
+              + "' differs from the stored one by "
+              + difference.maxAbs()
+              + ", where its largest value is "
+              + difference.largest()
+              + "; this machine computes the model differently from the one that built the package:"
+              + " build it again here and compare, or open it with selfTest(false)",
+          null);
+    }
+  }
+}

@@ -1,0 +1,31 @@
+package dev.sluice.engine;
+
+import java.util.List;
+
+/**
+ * How a model is served on this machine, and the timings that say so.
+ *
+ * <p>Thread safety: immutable.
+ *
+ * @param maxBatch most rows of a batch
+ * @param lanes batches that run at once
+ * @param threadsPerLane threads of the backend per run
+ * @param measured whether it was measured here (now or earlier), or is a default
+ * @param timings what was measured, empty for a default
+ */
+public record Tuning(
+    int maxBatch, int lanes, int threadsPerLane, boolean measured, List<Timing> timings) {
+  /** Copies the list. */
+  public Tuning {
+    timings = List.copyOf(timings);
+  }
+
+  /**
+   * The time of a run.
+   *
+   * @param threads threads of the backend
+   * @param rows rows of the run
+   * @param runNs the fastest of several runs, in nanoseconds
+   */
+  public record Timing(int threads, int rows, long runNs) {}
+}

@@ -1,0 +1,75 @@
+package dev.sluice.engine;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Picks lanes, threads and the largest batch from a model's own timings. Pure.
+ *
+ * <p>The estimate, in rows per second over all cores: a run of {@code n} rows on {@code t} threads
+ * serves {@code n / T(t, n)}, and {@code cores / t} lanes run at once. A row that shares a batch
+ * costs a wake-up besides, on some core: {@value #WAKE_NS} ns. What cannot beat the best unbatched
+ * way by {@value #GAIN} is not worth the wait for company, so it is not batched; among batch sizes
+ * the smallest that comes within {@value #NEAR} of the best wins, for the sake of latency.
+ *
+ * <p>Thread safety: stateless.
+ */
+final class TuningChoice {
+  /** CPU time of parking and waking a thread on Linux, both sides. */
+  static final long WAKE_NS = 8_000;
+
+  static final double GAIN = 1.1;
+  static final double NEAR = 0.95;
+
+  /** Runs shorter than this are not worth queueing for a lane: every caller gets one. */
+  static final long SHORT_RUN_NS = 50_000;
+
+  /** Lanes of a model with short runs; a lane of the CPU is a few hundred bytes. */
+  static final int MANY_LANES = 32;
+
+  private TuningChoice() {}
+
+  /** What is taken where nothing may be measured. */
+  static Tuning unmeasured(int cores, int profileRows) {
+    return new Tuning(profileRows, cores, 1, false, List.of());
+  }
+
+  static Tuning of(List<Tuning.Timing> timings, int cores) {
+    Tuning.Timing single = best(timings, cores, true);
+    Tuning.Timing batch = best(timings, cores, false);
+    Tuning.Timing chosen = single;
+    if (batch != null && rate(batch, cores) > GAIN * rate(single, cores)) {
+      chosen = batch;
+    }
+    int lanes = Math.max(1, cores / chosen.threads());
+    if (chosen.rows() == 1 && chosen.threads() == 1 && chosen.runNs() < SHORT_RUN_NS) {
+      lanes = MANY_LANES;
+    }
+    return new Tuning(chosen.rows(), lanes, chosen.threads(), true, new ArrayList<>(timings));
+  }
+
+  private static Tuning.Timing best(List<Tuning.Timing> timings, int cores, boolean single) {
+    double most = 0;
+    for (Tuning.Timing timing : timings) {
+      if ((timing.rows() == 1) == single) {
+        most = Math.max(most, rate(timing, cores));
+      }
+    }
+    Tuning.Timing best = null;
+    for (Tuning.Timing timing : timings) {
+      if ((timing.rows() == 1) == single
+          && rate(timing, cores) >= NEAR * most
+          && (best == null
+              || timing.rows() < best.rows()
+              || (timing.rows() == best.rows() && timing.runNs() < best.runNs()))) {
+        best = timing;
+      }
+    }
+    return best;
+  }
+
+  private static double rate(Tuning.Timing timing, int cores) {
+    double rowNs = (double) timing.runNs() * timing.threads() / timing.rows();
+    return cores / (timing.rows() == 1 ? rowNs : rowNs + WAKE_NS);
+  }
+}
