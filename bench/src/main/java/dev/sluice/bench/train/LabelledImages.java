@@ -1,10 +1,12 @@
 package dev.sluice.bench.train;
 
+import dev.sluice.bindings.ElementType;
+import dev.sluice.engine.Shape;
+import dev.sluice.engine.npy.Npy;
+import dev.sluice.engine.npy.NpyArray;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
+import java.lang.foreign.MemorySegment;
 import java.time.LocalDateTime;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
@@ -19,9 +21,6 @@ import java.util.zip.ZipOutputStream;
  * <p>The arrays are shared, not copied; whoever writes them keeps readers away.
  */
 final class LabelledImages {
-  /** Multiple that a NumPy header is padded to, by its format description. */
-  private static final int NPY_ALIGNMENT = 64;
-
   private final byte[] pixels;
   private final byte[] labels;
 
@@ -60,42 +59,23 @@ final class LabelledImages {
   void writeNpz(OutputStream stream) throws IOException {
     ZipOutputStream zip = new ZipOutputStream(stream);
     int side = HexDigits.SIDE;
-    writeEntry(zip, "image.npy", "(%d, 1, %d, %d)".formatted(count(), side, side), pixels);
-    writeEntry(zip, "label.npy", "(%d,)".formatted(count()), labels);
+    writeEntry(zip, "image.npy", Shape.of(count(), 1, side, side), pixels);
+    writeEntry(zip, "label.npy", Shape.of(count()), labels);
     zip.finish();
   }
 
-  private static void writeEntry(ZipOutputStream zip, String name, String shape, byte[] values)
+  private static void writeEntry(ZipOutputStream zip, String name, Shape shape, byte[] values)
       throws IOException {
-    byte[] header = npyHeader(shape);
+    byte[] file = Npy.encode(new NpyArray(ElementType.UINT8, shape, MemorySegment.ofArray(values)));
     CRC32 crc = new CRC32();
-    crc.update(header);
-    crc.update(values);
+    crc.update(file);
     ZipEntry entry = new ZipEntry(name);
     entry.setMethod(ZipEntry.STORED);
-    entry.setSize(header.length + values.length);
+    entry.setSize(file.length);
     entry.setCrc(crc.getValue());
     entry.setTimeLocal(LocalDateTime.of(1980, 1, 1, 0, 0));
     zip.putNextEntry(entry);
-    zip.write(header);
-    zip.write(values);
+    zip.write(file);
     zip.closeEntry();
-  }
-
-  /** Format 1.0: magic, version, length of the text, the text padded by spaces. */
-  private static byte[] npyHeader(String shape) {
-    String text = "{'descr': '|u1', 'fortran_order': False, 'shape': " + shape + ", }";
-    int prefix = 10;
-    int length = Math.ceilDiv(prefix + text.length() + 1, NPY_ALIGNMENT) * NPY_ALIGNMENT - prefix;
-    String padded = text + " ".repeat(length - 1 - text.length()) + "\n";
-    return ByteBuffer.allocate(prefix + length)
-        .order(ByteOrder.LITTLE_ENDIAN)
-        .put((byte) 0x93)
-        .put("NUMPY".getBytes(StandardCharsets.US_ASCII))
-        .put((byte) 1)
-        .put((byte) 0)
-        .putShort((short) length)
-        .put(padded.getBytes(StandardCharsets.US_ASCII))
-        .array();
   }
 }

@@ -3,7 +3,7 @@ package dev.sluice.bench.train;
 import java.util.Arrays;
 
 /**
- * How a folded network does on labelled images.
+ * How good scores are on labelled images.
  *
  * <p>Immutable, hence thread-safe.
  *
@@ -15,11 +15,14 @@ import java.util.Arrays;
 record Score(int samples, int correct, double closest) {
   private static final int BATCH = 64;
 
-  /** Runs the network of folded weights over all images. */
-  static Score of(Architecture architecture, Weights folded, LabelledImages images) {
+  /**
+   * Counts.
+   *
+   * @param logits the scores of each image for each class
+   */
+  static Score of(LabelledImages images, float[][] logits) {
     int correct = 0;
     double closest = Double.MAX_VALUE;
-    float[][] logits = logits(architecture, folded, images);
     for (int i = 0; i < logits.length; i++) {
       if (ResidualNet.best(logits[i]) == images.labels()[i]) {
         correct++;
@@ -31,7 +34,7 @@ record Score(int samples, int correct, double closest) {
     return new Score(images.count(), correct, closest);
   }
 
-  /** The scores of each image for each class. */
+  /** The scores that a network of folded weights gives each image. */
   static float[][] logits(Architecture architecture, Weights folded, LabelledImages images) {
     ResidualNet net = new ResidualNet(architecture, folded, BATCH, true);
     float[][] all = new float[images.count()][];

@@ -44,7 +44,7 @@ public final class TrainDemoModel implements Callable<Integer> {
 
   private static final int SHARDS = 4;
   private static final int SHARD_SAMPLES = 16;
-  private static final int FULL_STEPS = 4000;
+  static final int FULL_STEPS = 4000;
   private static final int QUICK_STEPS = 60;
   private static final double PEAK_RATE = 0.1;
   private static final double WEIGHT_DECAY = 5e-4;
@@ -108,17 +108,10 @@ public final class TrainDemoModel implements Callable<Integer> {
                 });
     Weights folded = FoldedWeights.of(trained);
     LabelledImages heldOut = LabelledImages.draw(Family.HELD_OUT, HELD_OUT_SEED, HELD_OUT_SAMPLES);
-    Score score = Score.of(plan.architecture(), folded, heldOut);
-    byte[] model =
-        OnnxExport.model(
-                plan.architecture(),
-                folded,
-                "hexdigits",
-                "Hand-drawn hexadecimal digits: 16 scores per grey image of 20 x 20, light 0 to 1.")
-            .toByteArray();
+    Score score = Score.of(heldOut, Score.logits(plan.architecture(), folded, heldOut));
     ByteArrayOutputStream npz = new ByteArrayOutputStream();
     heldOut.writeNpz(npz);
-    write(MODEL_FILE, model);
+    write(MODEL_FILE, model(plan.architecture(), folded));
     write(HELD_OUT_FILE, npz.toByteArray());
     write(CARD_FILE, card(plan, folded, score).getBytes(StandardCharsets.UTF_8));
     out.printf(
@@ -141,7 +134,15 @@ public final class TrainDemoModel implements Callable<Integer> {
     }
   }
 
-  private static String card(Trainer.Plan plan, Weights folded, Score score) {
+  /** The bytes of the model's file. */
+  static byte[] model(Architecture architecture, Weights folded) {
+    String description =
+        "Hand-drawn hexadecimal digits: 16 scores per grey image of 20 x 20, light 0 to 1.";
+    return OnnxExport.model(architecture, folded, "hexdigits", description).toByteArray();
+  }
+
+  /** The text of the card. */
+  static String card(Trainer.Plan plan, Weights folded, Score score) {
     long parameters = 0;
     for (float[][] matrix : folded.all().values()) {
       parameters += (long) matrix.length * matrix[0].length;
