@@ -16,7 +16,7 @@ import java.lang.foreign.MemorySegment;
  *
  * <p>Thread safety: stateless.
  */
-public final class RowComparison {
+final class RowComparison {
   static final double FLOAT32_TOLERANCE = 1e-4;
   static final double FLOAT16_TOLERANCE = 1e-2;
   static final double BFLOAT16_TOLERANCE = 8e-2;
@@ -24,7 +24,7 @@ public final class RowComparison {
   private RowComparison() {}
 
   /** What a difference may be, as a part of the largest magnitude, by the model's precision. */
-  public static double tolerance(String precision) {
+  static double tolerance(String precision) {
     return switch (precision) {
       case "fp16" -> FLOAT16_TOLERANCE;
       case "bf16" -> BFLOAT16_TOLERANCE;
@@ -44,7 +44,7 @@ public final class RowComparison {
    * counts as at least 1e-6; infinite where one of the two is not finite and they are not the same.
    * For types that are not real: 0 where all is equal, else infinite.
    */
-  public static double difference(ElementType type, MemorySegment expected, MemorySegment actual) {
+  static double difference(ElementType type, MemorySegment expected, MemorySegment actual) {
     TensorDifference difference = TensorDifference.of(type, expected, actual);
     return difference.maxAbs() / Math.max(1e-6, difference.largest());
   }

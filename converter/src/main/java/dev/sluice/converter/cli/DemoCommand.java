@@ -3,7 +3,6 @@ package dev.sluice.converter.cli;
 import dev.sluice.converter.build.BuildOptions;
 import dev.sluice.converter.build.BuildResult;
 import dev.sluice.converter.build.ModelBuilder;
-import dev.sluice.converter.build.RowComparison;
 import dev.sluice.converter.demo.DemoModel;
 import dev.sluice.converter.load.LoadGenerator;
 import dev.sluice.converter.load.LoadPlan;
@@ -13,6 +12,7 @@ import dev.sluice.engine.Engine;
 import dev.sluice.engine.EngineOptions;
 import dev.sluice.engine.Shape;
 import dev.sluice.engine.backend.BackendException;
+import dev.sluice.engine.format.Manifest;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.lang.foreign.MemorySegment;
@@ -76,7 +76,7 @@ final class DemoCommand implements Callable<Integer> {
     output.progress("opening it, and finding out how it runs best on this machine …");
     try (Engine engine = Engine.open(built.packageFile(), EngineOptions.defaults())) {
       output.progress("asking for " + demo.count() + " held-out images …");
-      LoadSamples samples = samples(engine, demo);
+      LoadSamples samples = samples(engine, demo, built.manifest());
       int correct = 0;
       for (int i = 0; i < samples.count(); i++) {
         correct += demo.isCorrect(i, samples.answer(i, 0)) ? 1 : 0;
@@ -106,16 +106,20 @@ final class DemoCommand implements Callable<Integer> {
     }
   }
 
-  private static LoadSamples samples(Engine engine, DemoModel demo)
+  private static LoadSamples samples(Engine engine, DemoModel demo, Manifest manifest)
       throws BackendException, InterruptedException {
     List<MemorySegment[]> inputs = new ArrayList<>();
     for (int i = 0; i < demo.count(); i++) {
       inputs.add(new MemorySegment[] {demo.image(i)});
     }
     Shape row = engine.signature().inputs().getFirst().shape().withDim(0, 1);
-    double tolerance = 2 * RowComparison.tolerance("fp32");
     return LoadSamples.answered(
-        engine, List.of(row), 1, inputs, tolerance, Duration.ofMinutes(10));
+        engine,
+        List.of(row),
+        1,
+        inputs,
+        LoadSamples.Tolerance.of(manifest),
+        Duration.ofMinutes(10));
   }
 
   private static void check(Result result) throws BelowBarException, RunFailedException {

@@ -1,7 +1,6 @@
 package dev.sluice.converter.load;
 
 import dev.sluice.bindings.ElementType;
-import dev.sluice.converter.build.RowComparison;
 import dev.sluice.engine.Admission;
 import dev.sluice.engine.Engine;
 import dev.sluice.engine.InferenceException;
@@ -9,6 +8,8 @@ import dev.sluice.engine.Outputs;
 import dev.sluice.engine.Request;
 import dev.sluice.engine.Shape;
 import dev.sluice.engine.backend.BackendException;
+import dev.sluice.engine.format.Manifest;
+import dev.sluice.engine.format.TensorDifference;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;
@@ -29,15 +30,34 @@ public final class LoadSamples {
   private final Engine engine;
   private final Map<String, Shape> shapes;
   private final int rows;
-  private final double tolerance;
+  private final Tolerance tolerance;
   private final List<MemorySegment[]> inputs;
   private final List<MemorySegment[]> answers;
+
+  /**
+   * How far the answer to one sample may be off from one time to the next.
+   *
+   * @param abs largest difference of two elements
+   * @param rel added to it, times the largest magnitude
+   */
+  public record Tolerance(double abs, double rel) {
+    private static final Tolerance UNKNOWN = new Tolerance(1e-6, 1e-3);
+
+    /** What the package's self-test allows. */
+    public static Tolerance of(Manifest manifest) {
+      if (manifest.golden().isEmpty()) {
+        return UNKNOWN;
+      }
+      Manifest.GoldenSample golden = manifest.golden().getFirst();
+      return new Tolerance(golden.absTolerance(), golden.relTolerance());
+    }
+  }
 
   private LoadSamples(
       Engine engine,
       Map<String, Shape> shapes,
       int rows,
-      double tolerance,
+      Tolerance tolerance,
       List<MemorySegment[]> inputs,
       List<MemorySegment[]> answers) {
     this.engine = engine;
@@ -55,7 +75,7 @@ public final class LoadSamples {
    * @param rows rows of each request
    * @param inputs per sample, the memory of each input for {@code rows} rows; null for STRING
    *     inputs, which get empty strings
-   * @param tolerance how far an answer under load may be off, as a part of the largest magnitude
+   * @param tolerance how far an answer under load may be off
    * @param budget when it is used up, the samples that were not asked for yet are left out; at
    *     least one is kept
    * @throws InferenceException where the engine gives no answer
@@ -65,7 +85,7 @@ public final class LoadSamples {
       List<Shape> shapes,
       int rows,
       List<MemorySegment[]> inputs,
-      double tolerance,
+      Tolerance tolerance,
       Duration budget)
       throws BackendException, InterruptedException {
     Map<String, Shape> byName = new LinkedHashMap<>();
@@ -153,7 +173,8 @@ public final class LoadSamples {
       }
       MemorySegment actual = outputs.output(i);
       if (actual.byteSize() != expected[i].byteSize()
-          || RowComparison.difference(outputType(i), expected[i], actual) > tolerance) {
+          || !TensorDifference.of(outputType(i), expected[i], actual)
+              .within(tolerance.abs(), tolerance.rel())) {
         return false;
       }
     }

@@ -1,7 +1,7 @@
 package dev.sluice.converter.load;
 
 import dev.sluice.bindings.ElementType;
-import dev.sluice.converter.build.RowComparison;
+import dev.sluice.converter.load.LoadSamples.Tolerance;
 import dev.sluice.engine.Engine;
 import dev.sluice.engine.Shape;
 import dev.sluice.engine.TensorSpec;
@@ -77,9 +77,7 @@ public final class PackageSamples {
       }
       inputs.add(sample);
     }
-    // Twice what two runs may differ by: neither of the two is the truth.
-    double tolerance = 2 * RowComparison.tolerance(manifest.precision().overall());
-    return LoadSamples.answered(engine, shapes, rows, inputs, tolerance, BUDGET);
+    return LoadSamples.answered(engine, shapes, rows, inputs, Tolerance.of(manifest), BUDGET);
   }
 
   private static Map<String, NpyArray> golden(SluicePackage opened) throws NpyException {

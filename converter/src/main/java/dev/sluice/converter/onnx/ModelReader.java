@@ -92,6 +92,8 @@ public final class ModelReader {
               + e.getMessage()
               + ")",
           e);
+    } catch (IOException e) {
+      throw new AssertionError("an array was read, not a file", e);
     }
   }
 
