@@ -96,8 +96,7 @@ record CpuReport(
     for (String line : lines(CPU_INFO)) {
       int colon = line.indexOf(':');
       if (colon > 0) {
-        info.putIfAbsent(
-            line.substring(0, colon).strip(), line.substring(colon + 1).strip());
+        info.putIfAbsent(line.substring(0, colon).strip(), line.substring(colon + 1).strip());
       }
     }
     return info;
@@ -141,7 +140,8 @@ record CpuReport(
 
   /** The name of a fact for people: {@code quotaCores} is "quota cores". */
   static String label(String name) {
-    return name.replaceAll("(?<=[a-z])([A-Z])", " $1").toLowerCase(Locale.ROOT)
+    return name.replaceAll("(?<=[a-z])([A-Z])", " $1")
+        .toLowerCase(Locale.ROOT)
         .replace("onnx runtime", "ONNX Runtime")
         .replace("jdk", "JDK");
   }

@@ -177,13 +177,7 @@ final class DemoCommand implements Callable<Integer> {
                 result.accuracyPercent(),
                 result.correct(),
                 result.demo().count()))
-        .row(
-            "serves on",
-            result.engine().device()
-                + ", batches of up to "
-                + result.engine().maxBatch()
-                + ", lanes "
-                + result.engine().lanes())
+        .row("serves on", serving(result.engine()))
         .print(out);
     out.println();
     new TextTable()
@@ -201,6 +195,14 @@ final class DemoCommand implements Callable<Integer> {
         .row("heap per request", heap(alone), heap(loaded))
         .row("wrong answers", "" + alone.errors(), "" + loaded.errors())
         .print(out);
+  }
+
+  private static String serving(Engine engine) {
+    String batches =
+        engine.maxBatch() > 1
+            ? "batches of up to " + engine.maxBatch() + " rows"
+            : "one row at a time (as measured on this machine, batches would not be faster)";
+    return engine.device() + ", " + batches + ", lanes " + engine.lanes();
   }
 
   private static String rate(LoadReport report) {

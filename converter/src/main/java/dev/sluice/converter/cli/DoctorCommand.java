@@ -111,7 +111,17 @@ final class DoctorCommand implements Callable<Integer> {
                     ? ""
                     : ", CUDA " + DriverReport.cudaVersionText(driver.cudaVersion())));
     for (CudaDevice device : driver.devices()) {
-      table.row("device", device.toString());
+      table.row(
+          "device",
+          "cuda:"
+              + device.ordinal()
+              + " "
+              + device.name()
+              + ", "
+              + device.architecture()
+              + ", "
+              + InspectCommand.bytes(device.totalBytes())
+              + (device.note().isEmpty() ? "" : ", " + device.note()));
     }
     for (LibraryFinding library : gpu.libraries()) {
       library

@@ -147,8 +147,8 @@ final class InspectCommand implements Callable<Integer> {
     Manifest.Precision precision = manifest.precision();
     table.row("precision", precision.overall() + ": " + precision.reason());
     for (Manifest.Layer layer : precision.layers()) {
-      table.row("", layer.name() + " (" + layer.op() + ") " + layer.precision() + ": "
-          + layer.reason());
+      table.row(
+          "", layer.name() + " (" + layer.op() + ") " + layer.precision() + ": " + layer.reason());
     }
   }
 
@@ -171,8 +171,7 @@ final class InspectCommand implements Callable<Integer> {
     List<Map<String, Object>> list = new ArrayList<>();
     for (OnnxModel.Value value : values) {
       Map<String, Object> object =
-          Tensors.json(
-              value.name(), value.type(), value.isRanked() ? value.shape() : Shape.of());
+          Tensors.json(value.name(), value.type(), value.isRanked() ? value.shape() : Shape.of());
       if (!value.isRanked()) {
         object.put("shape", null);
       }

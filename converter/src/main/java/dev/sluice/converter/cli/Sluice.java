@@ -70,10 +70,10 @@ public final class Sluice implements Runnable {
   static CommandLine commandLine() {
     return new CommandLine(new Sluice())
         .setCaseInsensitiveEnumValuesAllowed(true)
-        .setParameterExceptionHandler((e, arguments) ->
-            Failures.report(e, e.getCommandLine(), List.of(arguments)))
-        .setExecutionExceptionHandler((e, failed, parsed) ->
-            Failures.report(e, failed, parsed.expandedArgs()));
+        .setParameterExceptionHandler(
+            (e, arguments) -> Failures.report(e, e.getCommandLine(), List.of(arguments)))
+        .setExecutionExceptionHandler(
+            (e, failed, parsed) -> Failures.report(e, failed, parsed.expandedArgs()));
   }
 
   @Override

@@ -77,9 +77,7 @@ final class TensorFile {
         return new Tensor(type, shape, data.bytes(proto), null);
       }
       String[] strings =
-          proto.getStringDataList().stream()
-              .map(ByteString::toStringUtf8)
-              .toArray(String[]::new);
+          proto.getStringDataList().stream().map(ByteString::toStringUtf8).toArray(String[]::new);
       if (strings.length != shape.elementCount()) {
         throw new ModelException(
             file, "has " + strings.length + " strings, its shape is " + shape + "; save it again");

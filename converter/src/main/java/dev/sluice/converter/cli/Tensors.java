@@ -22,8 +22,7 @@ final class Tensors {
     StringBuilder text = new StringBuilder(name(type)).append('[');
     for (int axis = 0; axis < shape.rank(); axis++) {
       text.append(axis == 0 ? "" : ",");
-      text.append(
-          shape.dim(axis) == Shape.DYNAMIC ? axis == 0 ? "N" : "?" : "" + shape.dim(axis));
+      text.append(shape.dim(axis) == Shape.DYNAMIC ? axis == 0 ? "N" : "?" : "" + shape.dim(axis));
     }
     return text.append(']').toString();
   }
@@ -36,8 +35,7 @@ final class Tensors {
   /** {@code name type[shape]} of each, for messages. */
   static String list(List<TensorSpec> specs) {
     return String.join(
-        ", ",
-        specs.stream().map(s -> s.name() + " " + text(s.type(), s.shape())).toList());
+        ", ", specs.stream().map(s -> s.name() + " " + text(s.type(), s.shape())).toList());
   }
 
   /** The JSON form of each: name, type, shape, with -1 for a dynamic dimension. */

@@ -58,7 +58,8 @@ public final class DemoModel {
     for (int i = 0; i < count; i++) {
       images[i] = MemorySegment.ofArray(new byte[imagePixels * Float.BYTES]);
       for (int p = 0; p < imagePixels; p++) {
-        int grey = Byte.toUnsignedInt(pixels.get(ValueLayout.JAVA_BYTE, (long) i * imagePixels + p));
+        int grey =
+            Byte.toUnsignedInt(pixels.get(ValueLayout.JAVA_BYTE, (long) i * imagePixels + p));
         images[i].set(F32, (long) p * Float.BYTES, grey / divisor);
       }
       labels[i] = classes.get(ValueLayout.JAVA_BYTE, i);
@@ -69,7 +70,8 @@ public final class DemoModel {
   private static InputStream resource(String name) throws IOException {
     InputStream in = DemoModel.class.getResourceAsStream(name);
     if (in == null) {
-      throw new IOException("the demonstration's " + name + " is not in this build; build it again");
+      throw new IOException(
+          "the demonstration's " + name + " is not in this build; build it again");
     }
     return in;
   }

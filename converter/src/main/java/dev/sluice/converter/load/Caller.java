@@ -32,8 +32,7 @@ final class Caller implements Runnable {
   /** How long after its end a load that fell behind goes on, so that a last answer counts. */
   private static final long GRACE_NS = 250_000_000;
 
-  private static final ThreadMXBean THREADS =
-      (ThreadMXBean) ManagementFactory.getThreadMXBean();
+  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
   private final Engine engine;
   private final Shared shared;

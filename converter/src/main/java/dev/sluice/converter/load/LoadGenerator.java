@@ -118,11 +118,7 @@ public final class LoadGenerator {
       counted += caller.counted();
     }
     String firstError =
-        callers.stream()
-            .map(Caller::firstError)
-            .filter(Objects::nonNull)
-            .findFirst()
-            .orElse(null);
+        callers.stream().map(Caller::firstError).filter(Objects::nonNull).findFirst().orElse(null);
     double seconds = plan.duration().toNanos() / 1e9;
     long due = (long) (plan.ratePerS() * (plan.warmUp().toNanos() / 1e9 + seconds));
     return new LoadReport(
