@@ -350,6 +350,7 @@ public final class Engine implements AutoCloseable {
         EngineStats.Distribution.of(queueNs),
         EngineStats.Distribution.of(runNs),
         EngineStats.Distribution.of(rows),
+        EngineStats.counts(rows),
         Map.copyOf(refused),
         claims.quarantined(),
         claims.usableLanes());

@@ -45,15 +45,23 @@ public final class ModelReader {
               + sizeBytes
               + " bytes, a model has at most 2 GiB; export it with its weights as external data");
     }
-    ModelProto proto;
-    byte[] bytes;
     try {
-      bytes = Files.readAllBytes(file);
-      proto = parse(file, bytes);
+      return read(file, Files.readAllBytes(file));
     } catch (OutOfMemoryError e) {
       throw new ModelException(
           file, "of " + sizeBytes + " bytes does not fit the Java heap; raise it with -Xmx", e);
     }
+  }
+
+  /**
+   * Reads a model out of its bytes, a package's graph for instance.
+   *
+   * @param file what the bytes came from, for messages
+   * @param bytes a whole ONNX file; the model keeps them
+   * @throws ModelException when they are no model, or one that can't be served
+   */
+  public static OnnxModel read(Path file, byte[] bytes) throws ModelException {
+    ModelProto proto = parse(file, bytes);
     if (!proto.hasGraph()
         || proto.getGraph().getOutputCount() == 0
         || !proto.hasIrVersion()
@@ -63,7 +71,7 @@ public final class ModelReader {
     return new OnnxModel(file, proto);
   }
 
-  private static ModelProto parse(Path file, byte[] bytes) throws IOException {
+  private static ModelProto parse(Path file, byte[] bytes) throws ModelException {
     CodedInputStream in = CodedInputStream.newInstance(bytes);
     in.setRecursionLimit(MAX_NESTING);
     // Tensors become views of the array instead of copies.
@@ -84,6 +92,8 @@ public final class ModelReader {
               + e.getMessage()
               + ")",
           e);
+    } catch (IOException e) {
+      throw new AssertionError("an array was read, not a file", e);
     }
   }
 

@@ -44,27 +44,42 @@ public record TensorDifference(double maxAbs, double largest) {
    */
   public static TensorDifference of(
       ElementType type, MemorySegment expected, MemorySegment actual) {
-    boolean same = expected.mismatch(actual) == -1;
-    if (!isReal(type)) {
-      return new TensorDifference(same ? 0 : Double.POSITIVE_INFINITY, 0);
+    return new TensorDifference(maxAbs(type, expected, actual), largest(type, expected));
+  }
+
+  /** Just {@link #maxAbs()}; allocates nothing. */
+  public static double maxAbs(ElementType type, MemorySegment expected, MemorySegment actual) {
+    if (expected.mismatch(actual) == -1) {
+      return 0;
+    }
+    if (!isReal(type) || expected.byteSize() != actual.byteSize()) {
+      return Double.POSITIVE_INFINITY;
     }
     int width = width(type);
-    if (expected.byteSize() != actual.byteSize()) {
-      return new TensorDifference(Double.POSITIVE_INFINITY, 0);
-    }
-    double largest = 0;
     double difference = 0;
     for (long at = 0; at < expected.byteSize(); at += width) {
       double a = real(type, expected, at);
       double b = real(type, actual, at);
       if (Double.isFinite(a) && Double.isFinite(b)) {
-        largest = Math.max(largest, Math.abs(a));
         difference = Math.max(difference, Math.abs(a - b));
       } else if (Double.compare(a, b) != 0) {
-        difference = Double.POSITIVE_INFINITY;
+        return Double.POSITIVE_INFINITY;
       }
     }
-    return new TensorDifference(difference, largest);
+    return difference;
+  }
+
+  /** Just {@link #largest()}; allocates nothing. */
+  public static double largest(ElementType type, MemorySegment expected) {
+    double largest = 0;
+    if (isReal(type)) {
+      int width = width(type);
+      for (long at = 0; at < expected.byteSize(); at += width) {
+        double a = Math.abs(real(type, expected, at));
+        largest = Double.isFinite(a) ? Math.max(largest, a) : largest;
+      }
+    }
+    return largest;
   }
 
   /** Whether any element of a real tensor is finite. */

@@ -1,0 +1,172 @@
+package dev.sluice.converter.cli;
+
+import dev.sluice.converter.build.BuildOptions;
+import dev.sluice.converter.build.BuildResult;
+import dev.sluice.converter.build.ModelBuilder;
+import dev.sluice.engine.format.Manifest;
+import dev.sluice.engine.format.Manifest.Range;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/**
+ * {@code sluice build}: an ONNX file becomes a package.
+ *
+ * <p>Thread safety: one thread.
+ */
+@Command(
+    name = "build",
+    mixinStandardHelpOptions = true,
+    description = "Reads an ONNX model, proves whether its rows may share a run, and packs it.")
+final class BuildCommand implements Callable<Integer> {
+  private static final String ENDING = ".sluice";
+
+  @Spec private CommandSpec spec;
+  @Mixin private Output output;
+  @Mixin private DeviceOption device;
+
+  @Parameters(paramLabel = "MODEL.onnx", description = "The model.")
+  private Path model;
+
+  @Option(
+      names = {"-o", "--output"},
+      paramLabel = "OUT.sluice",
+      description = "The package; by default beside the model, under its name.")
+  private Path packageFile;
+
+  @Option(
+      names = "--batch",
+      paramLabel = "MIN:OPT:MAX",
+      description = "Rows of one run that the package is made for (default: 1:16:64).")
+  private String batch;
+
+  @Option(
+      names = "--shape",
+      paramLabel = "NAME=DIMS",
+      description =
+          "Shape of an input with dynamic dimensions: a number or MIN:OPT:MAX per dimension,"
+              + " separated by commas, the batch included. Repeatable.")
+  private List<String> shapes = new ArrayList<>();
+
+  @Option(names = "--no-batching", description = "Serve one request at a time, and prove nothing.")
+  private boolean noBatching;
+
+  @Option(
+      names = "--precision",
+      paramLabel = "PRECISION",
+      defaultValue = "fp32",
+      description = "fp32: every layer stays as the model has it (default: ${DEFAULT-VALUE}).")
+  private void setPrecision(String value) {
+    if (!value.equals("fp32")) {
+      throw usage("--precision " + value + ": this version builds fp32 only");
+    }
+  }
+
+  private ParameterException usage(String problem) {
+    return new ParameterException(spec.commandLine(), problem);
+  }
+
+  @Override
+  public Integer call() throws IOException, BadInputException {
+    BuildOptions options = options();
+    Path target = packageFile == null ? beside(model) : packageFile;
+    checkTarget(target);
+    output.progress("building " + target + " …");
+    BuildResult result = ModelBuilder.build(model, target, options);
+    output.print(json(result), out -> text(result, out));
+    return 0;
+  }
+
+  private BuildOptions options() {
+    BuildOptions options = BuildOptions.defaults();
+    if (noBatching) {
+      if (batch != null) {
+        throw usage("--batch and --no-batching exclude each other");
+      }
+      options = options.withoutBatching();
+    }
+    try {
+      if (batch != null) {
+        options = options.withRows(BuildOptions.range(batch));
+      }
+      for (String shape : shapes) {
+        // Names may contain '='; dimensions don't.
+        int split = shape.lastIndexOf('=');
+        if (split < 1) {
+          throw usage("--shape " + shape + ": write NAME=DIMS, as in image=1:8:64,3,224,224");
+        }
+        List<Range> dims = new ArrayList<>();
+        for (String dim : shape.substring(split + 1).split(",", -1)) {
+          dims.add(BuildOptions.range(dim.strip()));
+        }
+        options = options.withShape(shape.substring(0, split), dims);
+      }
+      return options;
+    } catch (IllegalArgumentException e) {
+      throw usage(e.getMessage());
+    }
+  }
+
+  static Path beside(Path model) {
+    String name = String.valueOf(model.getFileName());
+    return model.resolveSibling(name.replaceFirst("(?i)\\.onnx$", "") + ENDING);
+  }
+
+  private void checkTarget(Path target) throws IOException, BadInputException {
+    if (Files.isDirectory(target)) {
+      throw new BadInputException(target + ": is a folder; name a file with -o");
+    }
+    Path folder = target.toAbsolutePath().getParent();
+    if (!Files.isDirectory(folder)) {
+      throw new BadInputException(folder + ": no such folder; make it, or name another with -o");
+    }
+    if (!Files.isWritable(folder)) {
+      throw new BadInputException(
+          folder + ": this user can't write there; name another folder with -o");
+    }
+    if (Files.exists(target) && Files.exists(model) && Files.isSameFile(target, model)) {
+      throw new BadInputException(target + ": is the model itself; name another file with -o");
+    }
+  }
+
+  private static Map<String, Object> json(BuildResult result) {
+    Manifest manifest = result.manifest();
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("package", result.packageFile().toString());
+    object.put("precision", manifest.precision().overall());
+    object.put("bytes", result.sizeBytes());
+    object.put("seconds", result.durationNs() / 1e9);
+    object.put("batching", InspectCommand.batching(manifest.batching()));
+    object.put("layers", manifest.precision().layers());
+    object.put("calibration", null);
+    object.put("inputs", Tensors.json(manifest.signature().inputs()));
+    object.put("outputs", Tensors.json(manifest.signature().outputs()));
+    return object;
+  }
+
+  private static void text(BuildResult result, PrintWriter out) {
+    Manifest manifest = result.manifest();
+    out.println(result.packageFile());
+    TextTable table =
+        new TextTable()
+            .row("model", manifest.model())
+            .row("size", InspectCommand.bytes(result.sizeBytes()))
+            .row("built in", String.format(Locale.ROOT, "%.1f s", result.durationNs() / 1e9));
+    InspectCommand.describe(manifest, table);
+    table.print(out);
+  }
+}

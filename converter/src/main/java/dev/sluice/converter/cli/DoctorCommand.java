@@ -1,0 +1,142 @@
+package dev.sluice.converter.cli;
+
+import dev.sluice.bindings.cuda.CudaDevice;
+import dev.sluice.bindings.cuda.DriverReport;
+import dev.sluice.bindings.cuda.GpuReport;
+import dev.sluice.bindings.cuda.LibraryFinding;
+import java.io.PrintWriter;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+/**
+ * {@code sluice doctor}: what this machine has and lacks for each backend.
+ *
+ * <p>Thread safety: one thread.
+ */
+@Command(
+    name = "doctor",
+    mixinStandardHelpOptions = true,
+    description = "Shows what this machine has and lacks for each backend, and what to do.")
+final class DoctorCommand implements Callable<Integer> {
+  @Mixin private Output output;
+
+  @Override
+  public Integer call() {
+    CpuReport cpu = CpuReport.ofMachine();
+    GpuReport gpu = GpuReport.ofMachine();
+    Map<String, Object> backends = new LinkedHashMap<>();
+    backends.put("cpu", json(cpu));
+    backends.put("cuda", json(gpu));
+    output.print(
+        Map.of("backends", backends),
+        out -> {
+          text(cpu, out);
+          out.println();
+          text(gpu, out);
+        });
+    return 0;
+  }
+
+  private static Map<String, Object> json(CpuReport cpu) {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("ok", cpu.ok());
+    object.putAll(cpu.facts());
+    object.put("missing", cpu.missing());
+    object.put("remedy", cpu.remedies());
+    return object;
+  }
+
+  private static Map<String, Object> json(GpuReport gpu) {
+    DriverReport driver = gpu.driver();
+    Map<String, Object> driverObject = new LinkedHashMap<>();
+    driverObject.put("status", driver.status());
+    driverObject.put("library", driver.library().map(Object::toString).orElse(null));
+    driverObject.put("release", release(driver));
+    driverObject.put(
+        "cuda",
+        driver.cudaVersion() == 0 ? null : DriverReport.cudaVersionText(driver.cudaVersion()));
+    driverObject.put("devices", driver.devices());
+    driverObject.put("tried", driver.tried());
+    List<Map<String, Object>> libraries = new ArrayList<>();
+    for (LibraryFinding finding : gpu.libraries()) {
+      Map<String, Object> library = new LinkedHashMap<>();
+      library.put("name", finding.name());
+      library.put("product", finding.purpose());
+      library.put("file", finding.found().map(found -> found.file().toString()).orElse(null));
+      library.put("version", finding.found().map(found -> found.version()).orElse(null));
+      library.put("ok", finding.ok());
+      libraries.add(library);
+    }
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("ok", gpu.ok());
+    object.put("driver", driverObject);
+    object.put("libraries", libraries);
+    object.put(
+        "builderResources",
+        gpu.builderResources().stream().map(found -> found.file().toString()).toList());
+    object.put("missing", gpu.missing());
+    object.put("remedy", gpu.remedies());
+    return object;
+  }
+
+  private static String release(DriverReport driver) {
+    return driver.release().or(driver::kernelRelease).orElse(null);
+  }
+
+  private static void text(CpuReport cpu, PrintWriter out) {
+    out.println("cpu: " + (cpu.ok() ? "ok" : "does not work"));
+    TextTable table = new TextTable();
+    cpu.facts().forEach((name, value) -> table.row(CpuReport.label(name), CpuReport.text(value)));
+    advice(cpu.missing(), cpu.remedies(), table);
+    table.print(out);
+  }
+
+  private static void text(GpuReport gpu, PrintWriter out) {
+    DriverReport driver = gpu.driver();
+    out.println(
+        "cuda: " + (gpu.ok() ? "the machine has what it takes" : "not usable on this machine"));
+    TextTable table = new TextTable();
+    table.row(
+        "driver",
+        driver.library().isEmpty()
+            ? "none"
+            : driver.library().get()
+                + (release(driver) == null ? "" : ", release " + release(driver))
+                + (driver.cudaVersion() == 0
+                    ? ""
+                    : ", CUDA " + DriverReport.cudaVersionText(driver.cudaVersion())));
+    for (CudaDevice device : driver.devices()) {
+      table.row(
+          "device",
+          "cuda:"
+              + device.ordinal()
+              + " "
+              + device.name()
+              + ", "
+              + device.architecture()
+              + ", "
+              + InspectCommand.bytes(device.totalBytes())
+              + (device.note().isEmpty() ? "" : ", " + device.note()));
+    }
+    for (LibraryFinding library : gpu.libraries()) {
+      library
+          .found()
+          .ifPresent(found ->
+              table.row(
+                  library.purpose(),
+                  found.file() + (found.version().isEmpty() ? "" : ", " + found.version())));
+    }
+    advice(gpu.missing(), gpu.remedies(), table);
+    table.print(out);
+  }
+
+  private static void advice(List<String> missing, List<String> remedies, TextTable table) {
+    missing.forEach(problem -> table.row("missing", problem));
+    remedies.forEach(remedy -> table.row("remedy", remedy));
+  }
+}

@@ -1,0 +1,206 @@
+package dev.sluice.converter.cli;
+
+import dev.sluice.converter.onnx.ModelReader;
+import dev.sluice.converter.onnx.OnnxModel;
+import dev.sluice.engine.Shape;
+import dev.sluice.engine.TensorSpec;
+import dev.sluice.engine.format.Manifest;
+import dev.sluice.engine.format.PackageReader;
+import dev.sluice.engine.format.SluicePackage;
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Parameters;
+
+/**
+ * {@code sluice inspect}: what is in a package or a model.
+ *
+ * <p>Thread safety: one thread.
+ */
+@Command(
+    name = "inspect",
+    mixinStandardHelpOptions = true,
+    description = "Shows signature, operators, batching and precision of a package or a model.")
+final class InspectCommand implements Callable<Integer> {
+  private static final byte[] ZIP = {'P', 'K', 3, 4};
+  private static final String NOT_BUILT = "not tried; 'sluice build' proves it or says why not";
+
+  @Mixin private Output output;
+
+  @Parameters(paramLabel = "PKG|MODEL.onnx", description = "A package or an ONNX model.")
+  private Path file;
+
+  @Override
+  public Integer call() throws IOException {
+    if (isPackage()) {
+      inspectPackage();
+    } else {
+      inspectModel();
+    }
+    return 0;
+  }
+
+  private boolean isPackage() throws IOException {
+    if (file.toString().endsWith(".sluice")) {
+      return true;
+    }
+    if (!Files.isRegularFile(file)) {
+      return false;
+    }
+    try (InputStream in = Files.newInputStream(file)) {
+      return Arrays.equals(in.readNBytes(ZIP.length), ZIP);
+    }
+  }
+
+  private void inspectPackage() throws IOException {
+    try (SluicePackage opened = PackageReader.open(file)) {
+      opened.verify();
+      Manifest manifest = opened.manifest();
+      Manifest.Graph graph = manifest.graphs().values().iterator().next();
+      byte[] onnx = opened.entry(graph.entry()).toArray(ValueLayout.JAVA_BYTE);
+      OnnxModel model = ModelReader.read(Path.of(file + "!" + graph.entry()), onnx);
+      long sizeBytes = opened.bytes().byteSize();
+      Map<String, Object> object = new LinkedHashMap<>();
+      object.put("package", file.toString());
+      object.put("model", manifest.model());
+      object.put("producer", manifest.producer());
+      object.put("formatVersion", manifest.formatVersion());
+      object.put("hash", opened.packageHash());
+      object.put("bytes", sizeBytes);
+      object.put("inputs", Tensors.json(manifest.signature().inputs()));
+      object.put("outputs", Tensors.json(manifest.signature().outputs()));
+      object.put("opset", graph.opset());
+      object.put("nodes", graph.nodes());
+      object.put("parameters", manifest.parameters());
+      object.put("operators", model.operators());
+      object.put("batching", batching(manifest.batching()));
+      object.put("profile", manifest.profile());
+      object.put("precision", precision(manifest.precision()));
+      object.put("plans", List.of());
+      object.put("calibration", null);
+      TextTable table =
+          new TextTable()
+              .row("package", file.toString())
+              .row("model", manifest.model())
+              .row("made by", manifest.producer() + ", format " + manifest.formatVersion())
+              .row("size", bytes(sizeBytes));
+      describe(manifest, table);
+      table
+          .row("parameters", count(manifest.parameters()))
+          .row("opset", "" + graph.opset())
+          .row("operators", operators(graph.nodes(), model.operators()))
+          .row("hash", opened.packageHash());
+      output.print(object, table::print);
+    }
+  }
+
+  private void inspectModel() throws IOException {
+    OnnxModel model = ModelReader.read(file);
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("model", model.name());
+    object.put("inputs", values(model.inputs()));
+    object.put("outputs", values(model.outputs()));
+    object.put("opset", model.opset());
+    object.put("irVersion", model.irVersion());
+    object.put("nodes", model.nodes());
+    object.put("parameters", model.parameters());
+    object.put("operators", model.operators());
+    object.put("batching", batching(new Manifest.Batching(false, 0, NOT_BUILT)));
+    object.put("precision", Map.of("layers", List.of(), "reason", "a model has no package yet"));
+    object.put("plans", List.of());
+    TextTable table = new TextTable().row("model", model.name());
+    model.inputs().forEach(value -> table.row("input", value.name() + "  " + text(value)));
+    model.outputs().forEach(value -> table.row("output", value.name() + "  " + text(value)));
+    table
+        .row("batching", NOT_BUILT)
+        .row("parameters", count(model.parameters()))
+        .row("opset", model.opset() + ", IR version " + model.irVersion())
+        .row("operators", operators(model.nodes(), model.operators()));
+    output.print(object, table::print);
+  }
+
+  /** Adds what build and inspect both tell: signature, batching, precision. */
+  static void describe(Manifest manifest, TextTable table) {
+    for (TensorSpec input : manifest.signature().inputs()) {
+      table.row("input", input.name() + "  " + Tensors.text(input.type(), input.shape()));
+    }
+    for (TensorSpec spec : manifest.signature().outputs()) {
+      table.row("output", spec.name() + "  " + Tensors.text(spec.type(), spec.shape()));
+    }
+    Manifest.Range rows = manifest.profile().rows();
+    table.row(
+        "batching",
+        (manifest.batching().proven() ? "yes, up to " + rows.max() + " rows: " : "no: ")
+            + manifest.batching().reason());
+    Manifest.Precision precision = manifest.precision();
+    table.row("precision", precision.overall() + ": " + precision.reason());
+    for (Manifest.Layer layer : precision.layers()) {
+      table.row(
+          "", layer.name() + " (" + layer.op() + ") " + layer.precision() + ": " + layer.reason());
+    }
+  }
+
+  static Map<String, Object> batching(Manifest.Batching batching) {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("proven", batching.proven());
+    object.put("reason", batching.reason());
+    return object;
+  }
+
+  private static Map<String, Object> precision(Manifest.Precision precision) {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("overall", precision.overall());
+    object.put("layers", precision.layers());
+    object.put("reason", precision.reason());
+    return object;
+  }
+
+  private static List<Map<String, Object>> values(List<OnnxModel.Value> values) {
+    List<Map<String, Object>> list = new ArrayList<>();
+    for (OnnxModel.Value value : values) {
+      Map<String, Object> object =
+          Tensors.json(value.name(), value.type(), value.isRanked() ? value.shape() : Shape.of());
+      if (!value.isRanked()) {
+        object.put("shape", null);
+      }
+      list.add(object);
+    }
+    return list;
+  }
+
+  private static String text(OnnxModel.Value value) {
+    return value.isRanked()
+        ? Tensors.text(value.type(), value.shape())
+        : Tensors.name(value.type()) + " of undeclared rank";
+  }
+
+  private static String operators(int nodes, SortedMap<String, Integer> operators) {
+    List<String> words = new ArrayList<>();
+    operators.entrySet().stream()
+        .sorted(Map.Entry.<String, Integer>comparingByValue().reversed())
+        .forEach(e -> words.add(e.getValue() + " " + e.getKey()));
+    return nodes + " nodes: " + String.join(", ", words);
+  }
+
+  static String count(long number) {
+    return String.format(Locale.ROOT, "%,d", number);
+  }
+
+  static String bytes(long size) {
+    return size < 1_000_000
+        ? count(size) + " bytes"
+        : String.format(Locale.ROOT, "%.1f MB", size / 1e6);
+  }
+}

@@ -1,0 +1,54 @@
+package dev.sluice.converter.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+
+@Timeout(120)
+class InspectCommandTest {
+  @TempDir Path folder;
+
+  private static void checkModel(JsonNode json) {
+    assertThat(json.get("inputs").toString())
+        .isEqualTo("[{\"name\":\"x\",\"type\":\"float\",\"shape\":[-1,3]}]");
+    assertThat(json.get("outputs").toString())
+        .isEqualTo("[{\"name\":\"y\",\"type\":\"float\",\"shape\":[-1,2]}]");
+    assertThat(json.get("opset").asInt()).isEqualTo(21);
+    assertThat(json.get("nodes").asInt()).isEqualTo(1);
+    assertThat(json.get("parameters").asInt()).isEqualTo(6);
+    assertThat(json.get("operators").toString()).isEqualTo("{\"MatMul\":1}");
+    assertThat(json.get("plans").isEmpty()).isTrue();
+  }
+
+  @Test
+  void tellsOfAModelWhatItSays() throws IOException {
+    JsonNode json = Cli.run("inspect", Models.product(folder), "--json").done().json();
+    checkModel(json);
+    assertThat(json.get("batching").get("proven").asBoolean()).isFalse();
+    assertThat(json.get("batching").get("reason").asString()).contains("not tried");
+  }
+
+  @Test
+  void tellsOfAPackageTheSameAndMore() throws IOException {
+    Path built = Models.built(Models.product(folder));
+    JsonNode json = Cli.run("inspect", built, "--json").done().json();
+    checkModel(json);
+    assertThat(json.get("batching").get("proven").asBoolean()).isTrue();
+    assertThat(json.get("precision").get("overall").asString()).isEqualTo("fp32");
+    assertThat(json.get("hash").asString()).matches("[0-9a-f]{64}");
+  }
+
+  @Test
+  void printsATableForPeople() throws IOException {
+    Path model = Models.product(folder);
+    assertThat(Cli.run("inspect", model).done().out())
+        .contains("x  float[N,3]", "1 nodes: 1 MatMul", "not tried");
+    assertThat(Cli.run("inspect", Models.built(model)).done().out())
+        .contains("x  float[N,3]", "1 nodes: 1 MatMul", "yes, up to 64 rows");
+  }
+}

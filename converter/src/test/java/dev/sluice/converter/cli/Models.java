@@ -1,0 +1,77 @@
+package dev.sluice.converter.cli;
+
+import dev.sluice.bindings.ElementType;
+import dev.sluice.bindings.onnxruntime.TinyModel;
+import dev.sluice.engine.Shape;
+import dev.sluice.engine.npy.Npy;
+import dev.sluice.engine.npy.NpyArray;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** Small models and arrays in files. */
+final class Models {
+  private Models() {}
+
+  /** Batched: {@code y[N,2] = x[N,3] . w}, with w = [[1,2],[3,4],[5,6]]. */
+  static Path product(Path folder) throws IOException {
+    return write(
+        folder.resolve("product.onnx"),
+        new TinyModel()
+            .input("x", ElementType.FLOAT, "N", 3)
+            .output("y", ElementType.FLOAT, "N", 2)
+            .weights("w", new float[] {1, 2, 3, 4, 5, 6}, 3, 2)
+            .node("MatMul", "x w", "y")
+            .build());
+  }
+
+  /** Unbatched: {@code sum[h,w] = left + right}, both of any extents. */
+  static Path sum(Path folder) throws IOException {
+    return write(
+        folder.resolve("sum.onnx"),
+        new TinyModel()
+            .input("left", ElementType.FLOAT, 2, "w")
+            .input("right", ElementType.FLOAT, 2, "w")
+            .output("sum", ElementType.FLOAT, 2, "w")
+            .node("Add", "left right", "sum")
+            .build());
+  }
+
+  static Path identity(Path folder, ElementType type, Object... dims) throws IOException {
+    return write(folder.resolve("identity.onnx"), TinyModel.identity(type, dims));
+  }
+
+  private static Path write(Path file, MemorySegment model) throws IOException {
+    return Files.write(file, model.toArray(ValueLayout.JAVA_BYTE));
+  }
+
+  /** Writes an array of floats. */
+  static Path floats(Path file, Shape shape, float... values) throws IOException {
+    ByteBuffer bytes = ByteBuffer.allocate(values.length * 4).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asFloatBuffer().put(values);
+    Npy.write(file, new NpyArray(ElementType.FLOAT, shape, MemorySegment.ofArray(bytes.array())));
+    return file;
+  }
+
+  /** Reads an array of floats. */
+  static float[] floats(Path file) throws IOException {
+    byte[] bytes = Npy.read(file).data().toArray(ValueLayout.JAVA_BYTE);
+    float[] floats = new float[bytes.length / 4];
+    ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(floats);
+    return floats;
+  }
+
+  /** Builds the package of a model with the command. */
+  static Path built(Path model, Object... options) {
+    Object[] arguments = new Object[options.length + 2];
+    arguments[0] = "build";
+    arguments[1] = model;
+    System.arraycopy(options, 0, arguments, 2, options.length);
+    Cli.run(arguments).done();
+    return model.resolveSibling(model.getFileName().toString().replace(".onnx", ".sluice"));
+  }
+}

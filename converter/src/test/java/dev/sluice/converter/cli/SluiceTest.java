@@ -1,0 +1,59 @@
+package dev.sluice.converter.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sluice.bindings.NativeException;
+import dev.sluice.engine.Admission;
+import dev.sluice.engine.InferenceException;
+import dev.sluice.engine.backend.BackendException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import tools.jackson.databind.JsonNode;
+
+@Timeout(60)
+class SluiceTest {
+  @Test
+  void helpAndVersionGoToStandardOutput() {
+    assertThat(Cli.run("--help").done().out()).contains("build", "doctor", "Exit status");
+    assertThat(Cli.run("--version").done().out()).startsWith("sluice ");
+    assertThat(Cli.run("run", "--help").done().out()).contains("--input", "NAME=FILE");
+  }
+
+  @Test
+  void unknownCommandsAreRefusedWithAHint() {
+    Cli.run().refused(2, "a command is missing", "Try 'sluice --help'.");
+    Cli.run("biuld").refused(2, "biuld", "Did you mean", "build");
+    Cli.run("build").refused(2, "MODEL.onnx", "Try 'sluice build --help'.");
+  }
+
+  @Test
+  void eachKindOfFailureHasItsStatus() {
+    assertThat(Failures.status(new BackendException("x", null))).isEqualTo(1);
+    assertThat(Failures.status(new InferenceException(Admission.FULL))).isEqualTo(1);
+    assertThat(Failures.status(new NativeException("f", "", "FAIL", 1, "", ""))).isEqualTo(1);
+    assertThat(Failures.status(new OutOfMemoryError())).isEqualTo(1);
+    assertThat(Failures.status(new IllegalStateException())).isEqualTo(1);
+    assertThat(Failures.status(new NoSuchFileException("f"))).isEqualTo(2);
+    assertThat(Failures.status(new FileSystemException("f", null, "No space left on device")))
+        .isEqualTo(1);
+    assertThat(Failures.status(new BadInputException("x"))).isEqualTo(2);
+    assertThat(Failures.status(new BelowBarException("x"))).isEqualTo(3);
+    assertThat(Failures.message(new NoSuchFileException("f"))).contains("f", "check the path");
+    assertThat(Failures.message(new IllegalStateException("x"))).contains("defect", "--debug");
+  }
+
+  @Test
+  void theDoctorTellsOfBothBackends() {
+    JsonNode backends = Cli.run("doctor", "--json").done().json().get("backends");
+    JsonNode cpu = backends.get("cpu");
+    assertThat(cpu.get("ok").asBoolean()).isTrue();
+    assertThat(cpu.get("onnxRuntime").asString()).isNotBlank();
+    assertThat(cpu.get("cores").asInt()).isPositive();
+    JsonNode cuda = backends.get("cuda");
+    assertThat(cuda.get("missing").isEmpty()).isEqualTo(cuda.get("ok").asBoolean());
+    assertThat(cuda.get("remedy").isEmpty()).isEqualTo(cuda.get("ok").asBoolean());
+    assertThat(Cli.run("doctor").done().out()).contains("cpu: ok", "ONNX Runtime", "cuda: ");
+  }
+}
