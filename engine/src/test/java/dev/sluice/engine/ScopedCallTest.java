@@ -35,16 +35,15 @@ class ScopedCallTest {
         long first = (long) t << 32;
         threads.add(
             Thread.ofPlatform()
-                .start(
-                    () -> {
-                      try {
-                        for (long x = first; System.nanoTime() < untilNs; x++) {
-                          call(engine, x);
-                        }
-                      } catch (Throwable thrown) {
-                        failure.compareAndSet(null, thrown);
-                      }
-                    }));
+                .start(() -> {
+                  try {
+                    for (long x = first; System.nanoTime() < untilNs; x++) {
+                      call(engine, x);
+                    }
+                  } catch (Throwable thrown) {
+                    failure.compareAndSet(null, thrown);
+                  }
+                }));
       }
       for (Thread thread : threads) {
         thread.join();

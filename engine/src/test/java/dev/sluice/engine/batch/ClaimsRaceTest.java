@@ -91,13 +91,11 @@ class ClaimsRaceTest {
       long round = mine.batch().generation();
       // Between this caller's submit and its wait the other one completes the batch, whose lane is
       // offered to this caller; then it is cancelled.
-      atNextClock(
-          () ->
-              onAnotherThread(
-                  () -> {
-                    claims.submit(other, told::countDown);
-                    assertThat(claims.cancel(mine, round)).isTrue();
-                  }));
+      atNextClock(() ->
+          onAnotherThread(() -> {
+            claims.submit(other, told::countDown);
+            assertThat(claims.cancel(mine, round)).isTrue();
+          }));
       assertThat(claims.submitAndWait(mine)).isEqualTo(Slot.CANCELLED);
       assertThat(told.await(5, TimeUnit.SECONDS)).as("the other caller has its answer").isTrue();
       claims.release(mine);
@@ -116,14 +114,12 @@ class ClaimsRaceTest {
     Watchdog watchdog = new Watchdog(claims.dispatcher());
     // The watchdog has seen two slots in use; before it looks at them a new round begins, in which
     // one is.
-    atNextClock(
-        () ->
-            onAnotherThread(
-                () -> {
-                  claims.release(first);
-                  claims.release(second);
-                  next.set(tryClaim(claims, queue));
-                }));
+    atNextClock(() ->
+        onAnotherThread(() -> {
+          claims.release(first);
+          claims.release(second);
+          next.set(tryClaim(claims, queue));
+        }));
     watchdog.abandonAll();
     assertThat(next.get().batch()).isSameAs(batch);
     assertThat(batch.slot(1).state()).isEqualTo(Slot.IDLE);
@@ -172,29 +168,29 @@ class ClaimsRaceTest {
     AtomicInteger asked = new AtomicInteger();
     CountDownLatch waits = new CountDownLatch(1);
     CountDownLatch closed = new CountDownLatch(1);
-    Runnable holdUp = new Runnable() {
-      @Override
-      public void run() {
-        // The clock is asked at the claim, at the line, and at the claim that the line allows.
-        if (asked.incrementAndGet() < 3) {
-          onClock.set(this);
-        } else {
-          waits.countDown();
-          uninterruptibly(closed);
-        }
-      }
-    };
+    Runnable holdUp =
+        new Runnable() {
+          @Override
+          public void run() {
+            // The clock is asked at the claim, at the line, and at the claim that the line allows.
+            if (asked.incrementAndGet() < 3) {
+              onClock.set(this);
+            } else {
+              waits.countDown();
+              uninterruptibly(closed);
+            }
+          }
+        };
     Thread waiter =
         Thread.ofPlatform()
-            .start(
-                () -> {
-                  atNextClock(holdUp);
-                  try {
-                    waitFor(claims, queue, NEVER_NS);
-                  } catch (InterruptedException e) {
-                    throw new AssertionError(e);
-                  }
-                });
+            .start(() -> {
+              atNextClock(holdUp);
+              try {
+                waitFor(claims, queue, NEVER_NS);
+              } catch (InterruptedException e) {
+                throw new AssertionError(e);
+              }
+            });
     assertThat(waits.await(10, TimeUnit.SECONDS)).isTrue();
     claims.close();
     claims.release(held);
