@@ -106,7 +106,7 @@ class ChaosTest {
                 .maxDelay(Duration.ofNanos(number % 4 == 3 ? 50_000 : 0))
                 .claimTimeout(Duration.ofMillis(CLAIM_TIMEOUT_MS))
                 .readTimeout(Duration.ofMillis(CLAIM_TIMEOUT_MS))
-                .drainTimeout(Duration.ofMillis(number % 2 == 0 ? 2_000 : 1))
+                .drainTimeout(Duration.ofMillis(number % 2 == 0 ? 2_000 : 0))
                 .callbacks(callbacks)
                 .build());
     // The last engines are closed under load, the first once every caller is done.
@@ -130,7 +130,10 @@ class ChaosTest {
       engine.close();
     }
     for (Thread thread : threads) {
-      thread.join();
+      if (!thread.join(Duration.ofMinutes(3))) {
+        throw new AssertionError(
+            "engine " + number + " hangs, sluice.seed=" + seed + ": " + engine.claims());
+      }
     }
     engine.close();
     callbacks.shutdown();

@@ -570,6 +570,7 @@ public final class Claims {
   public String toString() {
     StringBuilder text =
         new StringBuilder(state == SERVING ? "serving" : state == CLOSING ? "closing" : "closed");
+    text.append(", idle lanes ").append(dispatcher.idleLanes());
     for (Batch batch : dispatcher.batches()) {
       if (Batch.phase(batch.word()) != Batch.FREE) {
         text.append("; ").append(batch.describe());
