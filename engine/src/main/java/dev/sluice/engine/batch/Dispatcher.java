@@ -417,7 +417,8 @@ final class Dispatcher {
     }
     if (waiter == Slot.Mark.ASYNC) {
       int state = slot.state();
-      if (state == Slot.OK || state == Slot.FAILED) {
+      // OVERDUE: the watchdog was faster than the caller that had this part of the tree to wake.
+      if (state == Slot.OK || state == Slot.FAILED || state == Slot.OVERDUE) {
         callBack(slot);
       }
     }
