@@ -417,7 +417,7 @@ final class Dispatcher {
     }
     if (waiter == Slot.Mark.ASYNC) {
       int state = slot.state();
-      // OVERDUE: the watchdog was faster than the waker above this one in the tree.
+      // OVERDUE: the watchdog was faster than the caller that had this part of the tree to wake.
       if (state == Slot.OK || state == Slot.FAILED || state == Slot.OVERDUE) {
         callBack(slot);
       }

@@ -104,6 +104,34 @@ class ClaimsRaceTest {
   }
 
   @Test
+  void aCallbackIsToldThoughItsAnswerWasOverdueBeforeTheTreeCameToIt() throws Exception {
+    Claims claims = claims(2, 1, 1, Integer.MAX_VALUE, 1_000_000_000);
+    try (AutoCloseable _ = claims::close) {
+      BatchQueue queue = queue(claims);
+      Slot waits = tryClaim(claims, queue);
+      Slot async = tryClaim(claims, queue);
+      Batch batch = waits.batch();
+      // A caller that waits, is told, and does not get to run for long.
+      waits.mode = Slot.MODE_FOLLOW;
+      waits.registerWaiter(Thread.ofPlatform().unstarted(() -> {}));
+      waits.moveState(Slot.CLAIMED, Slot.SUBMITTED);
+      assertThat(claims.dispatcher().submitted(waits, null)).isNegative();
+      CountDownLatch told = new CountDownLatch(1);
+      claims.submit(async, told::countDown);
+      while (Batch.phase(batch.word()) != Batch.DONE) {
+        Thread.sleep(1);
+      }
+      assertThat(waits.waiter()).isEqualTo(Slot.Mark.FANOUT);
+      claims.sweep(System.nanoTime() + 2 * NEVER_NS);
+      assertThat(async.state()).isEqualTo(Slot.OVERDUE);
+      claims.dispatcher().wakeTree(batch, 2 * waits.index + 1);
+      assertThat(told.await(5, TimeUnit.SECONDS)).as("the callback was told").isTrue();
+      claims.release(waits);
+      claims.release(async);
+    }
+  }
+
+  @Test
   void closeDoesNotAbandonASlotThatNobodyClaimedInThisRound() throws Exception {
     Claims claims = claims(2, 1, 1, Integer.MAX_VALUE, 0);
     BatchQueue queue = queue(claims);
