@@ -258,7 +258,14 @@ public final class Engine implements AutoCloseable {
     Request request = scoped(rows);
     try {
       in.accept(request);
-      return out.apply(request.run());
+    } catch (RuntimeException | Error e) {
+      request.close();
+      throw e;
+    }
+    // Where this throws the request is closed, and may already be the next caller's of its slot.
+    Outputs outputs = request.run();
+    try {
+      return out.apply(outputs);
     } finally {
       request.close();
     }

@@ -136,12 +136,9 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
     int state;
     try {
       state = claims.submitAndWait(mine);
-    } catch (InferenceException abandoned) {
-      detach();
-      throw abandoned;
-    } catch (InterruptedException interrupted) {
+    } catch (InferenceException | InterruptedException e) {
       close();
-      throw interrupted;
+      throw e;
     }
     InferenceException failure = failure(mine, state);
     if (failure != null) {
@@ -162,7 +159,7 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
     try {
       claims.submit(mine, callback);
     } catch (InferenceException abandoned) {
-      detach();
+      close();
       throw abandoned;
     }
   }

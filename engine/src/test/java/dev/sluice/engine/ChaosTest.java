@@ -35,7 +35,7 @@ class ChaosTest {
 
   private final long seed = Long.getLong("sluice.seed", 20261122L);
   private final long requests =
-      1_000_000L * Math.max(1, Integer.getInteger("sluice.effort", 1)) / ENGINES;
+      (long) (1_000_000 * Double.parseDouble(System.getProperty("sluice.effort", "1")) / ENGINES);
 
   /** How requests ended; the sum is the number of requests. */
   private enum End {
@@ -135,7 +135,9 @@ class ChaosTest {
     engine.close();
     callbacks.shutdown();
     assertThat(callbacks.awaitTermination(30, TimeUnit.SECONDS)).isTrue();
-    assertThat(backend.closed()).as("engine %s, sluice.seed=%s", number, seed).isTrue();
+    assertThat(backend.closed())
+        .as("engine %s (%s), sluice.seed=%s", number, engine.claims(), seed)
+        .isTrue();
     assertThat(backend.liveMemories()).isZero();
     assertThat(backend.liveLanes()).isZero();
     assertThat(engine.stats().quarantined()).isZero();
@@ -153,7 +155,7 @@ class ChaosTest {
     } else if (what < 12) {
       LockSupport.parkNanos(random.nextInt(3_000_000));
     } else if (what < 60) {
-      Thread.yield();
+      LockSupport.parkNanos(1);
     }
   }
 
@@ -196,7 +198,7 @@ class ChaosTest {
           refused = end == End.REFUSED && engine.claims().closed() ? refused + 1 : 0;
         }
       } catch (Throwable t) {
-        errors.add(t);
+        error(t);
       } finally {
         request.close();
         started.addAndGet(mine);
@@ -206,8 +208,9 @@ class ChaosTest {
     private End one(Request request, long ticket) throws InterruptedException {
       int rows = 1 + random.nextInt(Math.min(3, engine.maxBatch()));
       request.priority(random.nextInt(10) == 0 ? Priority.HIGH : Priority.NORMAL);
-      int what = random.nextInt(1000);
-      request.deadlineAt(what < 30 ? System.nanoTime() + random.nextInt(200_000) : Long.MAX_VALUE);
+      int what = random.nextInt(10_000);
+      request.deadlineAt(
+          random.nextInt(30) == 0 ? System.nanoTime() + random.nextInt(2_000_000) : Long.MAX_VALUE);
       Admission admission = random.nextInt(4) == 0 ? request.tryClaim(rows) : claim(request, rows);
       if (!admission.admitted()) {
         return End.REFUSED;
@@ -223,17 +226,17 @@ class ChaosTest {
         request.close();
         return end(abandoned);
       }
-      if (what < 40) {
+      if (what < 300) {
         request.close();
         return End.WITHDRAWN;
-      } else if (what < 42) {
+      } else if (what < 302) {
         keepWriting(in, rows);
-      } else if (what < 55) {
-        Thread.currentThread().interrupt();
-      } else if (what < 57) {
+      } else if (what < 304) {
         return answerReadLate(request, ticket, rows);
-      } else if (what < 260) {
-        return async(request, ticket, rows, what < 100);
+      } else if (what < 430) {
+        Thread.currentThread().interrupt();
+      } else if (what < 2_500) {
+        return async(request, ticket, rows, what < 1_000);
       }
       return blocking(request, ticket, rows);
     }
@@ -321,6 +324,14 @@ class ChaosTest {
       }
       return end[0];
     }
+  }
+
+  /** Prints at once: what is broken may keep the test from ending. */
+  private void error(Throwable t) {
+    if (errors.isEmpty()) {
+      t.printStackTrace();
+    }
+    errors.add(t);
   }
 
   private static long value(long ticket, int i) {

@@ -2,6 +2,7 @@ package dev.sluice.converter.build;
 
 import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.format.Manifest.Range;
+import java.lang.module.ModuleDescriptor;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -36,9 +37,13 @@ public record BuildOptions(
 
   /** Up to 64 rows, shapes found by trying, batching where it can be proven. */
   public static BuildOptions defaults() {
-    String version = BuildOptions.class.getPackage().getImplementationVersion();
-    return new BuildOptions(
-        new Range(1, 16, 64), Map.of(), true, "sluice " + (version == null ? "" : version), 1);
+    return new BuildOptions(new Range(1, 16, 64), Map.of(), true, producer("sluice"), 1);
+  }
+
+  /** The name with the version, which is known where this runs as a named module. */
+  private static String producer(String name) {
+    ModuleDescriptor module = BuildOptions.class.getModule().getDescriptor();
+    return module == null ? name : module.rawVersion().map(v -> name + " " + v).orElse(name);
   }
 
   /** These options with another range of rows. */

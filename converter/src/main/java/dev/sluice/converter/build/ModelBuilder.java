@@ -50,6 +50,11 @@ public final class ModelBuilder {
   public static BuildResult build(Path modelFile, Path packageFile, BuildOptions options)
       throws IOException {
     long startNs = System.nanoTime();
+    if (Files.exists(modelFile)
+        && Files.exists(packageFile)
+        && Files.isSameFile(modelFile, packageFile)) {
+      throw new ModelException(modelFile, "the package would replace the model; name another file");
+    }
     OnnxModel model = ModelReader.read(modelFile);
     SampleShapes shapes = new SampleShapes(modelFile, model.inputs(), options.shapes());
     Manifest manifest;
@@ -64,6 +69,12 @@ public final class ModelBuilder {
       try (OrtSession session = open(model, graph, writer)) {
         Trials trials = trials(model, new SampleRunner(session), shapes, options, writer);
         manifest = writer.finish(manifest(model, location, layout, trials, options));
+      } catch (ArithmeticException | OutOfMemoryError e) {
+        throw new ModelException(
+            modelFile,
+            "the tensors of a trial run are too large for the Java heap or for 2 GiB each; give"
+                + " smaller shapes with --shape, or more heap with -Xmx",
+            e);
       }
     }
     return new BuildResult(

@@ -162,6 +162,26 @@ class ModelBuilderTest {
   }
 
   @Test
+  void absurdlyLargeInputsAreRefused() throws IOException {
+    OnnxGraphs graph =
+        new OnnxGraphs()
+            .input("x", FLOAT, Integer.MAX_VALUE, Integer.MAX_VALUE, Integer.MAX_VALUE)
+            .output("y", FLOAT, Integer.MAX_VALUE, Integer.MAX_VALUE, Integer.MAX_VALUE)
+            .node("Abs", List.of("x"), List.of("y"));
+    assertThatThrownBy(() -> build(graph))
+        .isInstanceOf(ModelException.class)
+        .hasMessageContaining("too large");
+  }
+
+  @Test
+  void theModelIsNotReplacedByItsPackage() throws IOException {
+    Path file = OnnxGraphs.matMul(6).write(folder.resolve("m.onnx"));
+    assertThatThrownBy(() -> ModelBuilder.build(file, file, BuildOptions.defaults()))
+        .isInstanceOf(ModelException.class)
+        .hasMessageContaining("would replace the model");
+  }
+
+  @Test
   void shapesThatDoNotFitAreRefused() throws IOException {
     Path file = OnnxGraphs.matMul(6).write(folder.resolve("m.onnx"));
     BuildOptions wrong = BuildOptions.defaults().withShape("x", List.of(BuildOptions.range("3")));

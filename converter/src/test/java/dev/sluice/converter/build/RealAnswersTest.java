@@ -180,6 +180,8 @@ class RealAnswersTest {
     double scale = 256.0 / Math.min(image.getWidth(), image.getHeight());
     int width = (int) Math.round(image.getWidth() * scale);
     int height = (int) Math.round(image.getHeight() * scale);
+    int[] pixels = new int[image.getWidth() * image.getHeight()];
+    image.getRGB(0, 0, image.getWidth(), image.getHeight(), pixels, 0, image.getWidth());
     float[] means = {104, 117, 123};
     float[] planes = new float[3 * 224 * 224];
     for (int y = 0; y < 224; y++) {
@@ -188,7 +190,8 @@ class RealAnswersTest {
         double sourceY = (y + (height - 224) / 2 + 0.5) / scale - 0.5;
         for (int c = 0; c < 3; c++) {
           planes[c * 224 * 224 + y * 224 + x] =
-              (float) box(image, sourceX, sourceY, Math.max(1, 1 / scale), 8 * c) - means[c];
+              (float) box(pixels, image.getWidth(), sourceX, sourceY, Math.max(1, 1 / scale), 8 * c)
+                  - means[c];
         }
       }
     }
@@ -196,14 +199,15 @@ class RealAnswersTest {
   }
 
   /** Triangle filter of the given radius around a point, as Pillow's bilinear resize has it. */
-  private static double box(BufferedImage image, double x, double y, double radius, int shift) {
+  private static double box(int[] pixels, int width, double x, double y, double radius, int shift) {
+    int height = pixels.length / width;
     double sum = 0;
     double weights = 0;
     for (int j = (int) Math.ceil(y - radius); j <= y + radius; j++) {
       for (int i = (int) Math.ceil(x - radius); i <= x + radius; i++) {
-        if (i >= 0 && j >= 0 && i < image.getWidth() && j < image.getHeight()) {
+        if (i >= 0 && j >= 0 && i < width && j < height) {
           double weight = (1 - Math.abs(i - x) / radius) * (1 - Math.abs(j - y) / radius);
-          sum += weight * (image.getRGB(i, j) >> shift & 0xff);
+          sum += weight * (pixels[j * width + i] >> shift & 0xff);
           weights += weight;
         }
       }

@@ -24,9 +24,12 @@ final class Admissions {
 
     /** Whether the caller should try again; asked once for each wake-up. */
     boolean takeGo() {
-      boolean was = go;
+      // Only what was seen is wiped out: a wake-up between a look and a store would be lost.
+      if (!go) {
+        return false;
+      }
       go = false;
-      return was;
+      return true;
     }
   }
 

@@ -255,6 +255,15 @@ public final class Batch {
         && WORD.compareAndSet(this, before, withPhase(before, RUNNING));
   }
 
+  /** B6': OPEN, claimed and every claim closed, to RUNNING: there is nothing to run. */
+  boolean tryStartDead() {
+    long before = word;
+    return phase(before) == OPEN
+        && live(before) == 0
+        && rows(before) > 0
+        && WORD.compareAndSet(this, before, withPhase(before, RUNNING));
+  }
+
   /** B7: SEALED to RUNNING, by the thread that took this batch from the ready set. */
   void start() {
     WORD.getAndAdd(this, ONE_PHASE);
@@ -296,6 +305,15 @@ public final class Batch {
   /** A late holder came back; true where it was the last of this batch. */
   boolean removeLateHolder() {
     return lateHolders.decrementAndGet() == 0;
+  }
+
+  /** This batch with the states of its slots. */
+  String describe() {
+    StringBuilder text = new StringBuilder(toString());
+    for (int i = 0; i < slots(word); i++) {
+      text.append(' ').append(Slot.stateName(slots[i].state()));
+    }
+    return text.toString();
   }
 
   @Override

@@ -109,12 +109,13 @@ public final class BatchQueue {
     }
     Batch batch = batches[position];
     batch.open();
-    if (!open.compareAndSet(seen, ((seen >>> 32) + 1) << 32 | position)) {
-      if (batch.tryWithdraw()) {
-        putFree(position);
-      } else if (batch.seal()) {
-        dispatcher.ready(batch);
-      }
+    if (open.compareAndSet(seen, ((seen >>> 32) + 1) << 32 | position)) {
+      // Who looked while it was neither free nor open was refused, and may be in the line by now.
+      admissions.wake(Admissions.FAN_OUT);
+    } else if (batch.tryWithdraw()) {
+      putFree(position);
+    } else if (batch.seal()) {
+      dispatcher.ready(batch);
     }
     return true;
   }

@@ -32,6 +32,10 @@ public final class Claims {
   private final Dispatcher dispatcher;
   private final Watchdog watchdog;
   private final AtomicInteger pendingRows;
+
+  /** Whether a claim was refused by {@link #pendingRows} since this was last asked. */
+  private volatile boolean pendingRefused;
+
   private final Refusals refusals = new Refusals();
   private final Object closeLock = new Object();
   private volatile int state = SERVING;
@@ -151,7 +155,7 @@ public final class Claims {
     while (true) {
       Slot slot = queue.claim(rows);
       if (slot == null) {
-        givePending(rows);
+        undoPending(rows);
         return refuse(ticket, Admission.FULL);
       }
       if (occupy(slot, priority, deadlineNs, nowNs)) {
@@ -190,11 +194,38 @@ public final class Claims {
     if (pendingRows == null) {
       return true;
     }
-    if (pendingRows.addAndGet(rows) <= options.maxPendingRows()) {
+    if (tryTakePending(rows)) {
       return true;
     }
-    givePending(rows);
-    return false;
+    // Says so, then looks again: pairs with undoPending.
+    pendingRefused = true;
+    return tryTakePending(rows);
+  }
+
+  private boolean tryTakePending(int rows) {
+    while (true) {
+      int before = pendingRows.get();
+      if (before > options.maxPendingRows() - rows) {
+        return false;
+      }
+      if (pendingRows.compareAndSet(before, before + rows)) {
+        return true;
+      }
+    }
+  }
+
+  /**
+   * Gives back what was taken for a claim that then found no batch. Wakes only if that kept
+   * somebody out: a caller in the line would else wake itself, and spin.
+   */
+  private void undoPending(int rows) {
+    if (pendingRows != null) {
+      pendingRows.addAndGet(-rows);
+      if (pendingRefused) {
+        pendingRefused = false;
+        dispatcher.wakeClaims();
+      }
+    }
   }
 
   private void givePending(int rows) {
@@ -227,6 +258,7 @@ public final class Claims {
     } finally {
       admissions.remove(ticket.node);
       admissions.wake(Admissions.FAN_OUT);
+      freeIfIdle(); // a closed engine waits for its lines to be empty
     }
   }
 
@@ -263,7 +295,7 @@ public final class Claims {
    * @return the slot's terminal state; never ABANDONED, which throws
    * @throws InterruptedException where the wait was interrupted and the request is thereby
    *     cancelled; a caller that leads finishes its batch first and keeps its interrupt
-   * @throws InferenceException with reason ABANDONED, after which the slot is released
+   * @throws InferenceException with reason ABANDONED; the slot is still to be released
    */
   public int submitAndWait(Slot slot) throws InterruptedException {
     boolean mayLead = !Thread.currentThread().isVirtual() || dispatcher.runsAreShort();
@@ -274,14 +306,18 @@ public final class Claims {
     int lane = dispatcher.submitted(slot, mayLead ? batch : null);
     if (lane >= 0) {
       dispatcher.lead(lane, batch);
-    }
-    if (slot.state() == Slot.SUBMITTED) {
+    } else {
+      // Also where somebody cancelled it already: an offer made before that is this caller's.
       await(slot, mayLead);
     }
     return slot.state();
   }
 
-  /** Submits; the callback runs on the executor of callbacks once the slot's state is terminal. */
+  /**
+   * Submits; the callback runs on the executor of callbacks once the slot's state is terminal.
+   *
+   * @throws InferenceException with reason ABANDONED; the slot is still to be released
+   */
   public void submit(Slot slot, Runnable callback) {
     slot.mode = Slot.MODE_ASYNC;
     slot.callback = callback;
@@ -297,7 +333,6 @@ public final class Claims {
       if (was != Slot.ABANDONED) {
         throw new IllegalStateException("submit takes a claimed request, but this is " + slot);
       }
-      release(slot);
       throw abandoned();
     }
   }
@@ -387,11 +422,7 @@ public final class Claims {
         case Slot.CLAIMED -> {
           batch.irregular = true;
           if (slot.moveState(was, Slot.RELEASED)) {
-            if (batch.writerGone()) {
-              dispatcher.ready(batch);
-            } else {
-              dispatcher.pump(null);
-            }
+            dispatcher.releaseUnsubmitted(batch);
             givePending(rows);
             return;
           }
@@ -508,7 +539,7 @@ public final class Claims {
 
   private boolean idle() {
     for (BatchQueue queue : dispatcher.queues()) {
-      if (!queue.isIdle() || !queue.admissions().isEmpty()) {
+      if (!queue.isIdle()) {
         return false;
       }
     }
@@ -532,5 +563,18 @@ public final class Claims {
       backend.close();
     }
     return freed.get();
+  }
+
+  /** The state of the engine and of every batch that is not free, for messages. */
+  @Override
+  public String toString() {
+    StringBuilder text =
+        new StringBuilder(state == SERVING ? "serving" : state == CLOSING ? "closing" : "closed");
+    for (Batch batch : dispatcher.batches()) {
+      if (Batch.phase(batch.word()) != Batch.FREE) {
+        text.append("; ").append(batch.describe());
+      }
+    }
+    return text.toString();
   }
 }

@@ -205,9 +205,10 @@ final class Dispatcher {
 
   private Batch bestReady() {
     Batch best = null;
-    Batch[] all = batches;
     for (int i = ready.next(0); i >= 0; i = ready.next(i + 1)) {
-      best = before(all[i], best) ? all[i] : best;
+      // Read after the index: a queue that is added meanwhile brings batches of higher ones.
+      Batch batch = batches[i];
+      best = before(batch, best) ? batch : best;
     }
     return best;
   }
@@ -268,7 +269,9 @@ final class Dispatcher {
       if (slot.state() != Slot.SUBMITTED) {
         continue;
       }
-      if (slot.deadlineNs - nowNs <= 0 && slot.moveState(Slot.SUBMITTED, Slot.EXPIRED)) {
+      if (slot.deadlineNs != Long.MAX_VALUE
+          && slot.deadlineNs - nowNs <= 0
+          && slot.moveState(Slot.SUBMITTED, Slot.EXPIRED)) {
         Object waiter = slot.notifyWaiter(Slot.Mark.NOTIFIED);
         if (waiter == Slot.Mark.ASYNC) {
           callBack(slot);
@@ -295,8 +298,11 @@ final class Dispatcher {
         return;
       }
     }
-    if (batch.takeOffer() >= 0) {
-      runners[lane].hand(batch);
+    // Not necessarily the lane that was offered above: a leader may have taken that, and the batch
+    // may by now be offered again in a later round. Whoever takes an offer serves what it says.
+    int left = batch.takeOffer();
+    if (left >= 0) {
+      runners[left].hand(batch);
     }
   }
 
@@ -435,10 +441,23 @@ final class Dispatcher {
     }
   }
 
-  /** B9, and B10 where it is the caller's to do. */
+  /** B9 of a submitted or late slot, and what follows. */
   void release(Batch batch) {
     if (batch.release()) {
       recycle(batch);
+    } else if (batch.tryStartDead()) {
+      wakeAndFinish(batch);
+    }
+  }
+
+  /** B5 with B9 of a claim that was not submitted, and what follows. */
+  void releaseUnsubmitted(Batch batch) {
+    if (batch.writerGone()) {
+      ready(batch);
+    } else if (batch.tryStartDead()) {
+      wakeAndFinish(batch);
+    } else {
+      pump(null);
     }
   }
 

@@ -65,14 +65,15 @@ final class Watchdog {
   /** Looks at every batch once. */
   synchronized void sweep(long nowNs) {
     for (Batch batch : dispatcher.batches()) {
+      long round = batch.generation();
       long word = batch.word();
       switch (Batch.phase(word)) {
         case Batch.OPEN, Batch.SEALED -> {
           if (Batch.pending(word) > 0) {
-            abandonStalled(batch, Batch.slots(word), nowNs, options.claimTimeoutNs());
+            abandonStalled(batch, round, Batch.slots(word), nowNs, options.claimTimeoutNs());
           }
         }
-        case Batch.DONE -> findOverdue(batch, Batch.slots(word), nowNs);
+        case Batch.DONE -> findOverdue(batch, round, Batch.slots(word), nowNs);
         default -> {}
       }
     }
@@ -81,19 +82,27 @@ final class Watchdog {
   /** Abandons every claim that is not submitted, whatever its age: the engine closes. */
   synchronized void abandonAll() {
     for (Batch batch : dispatcher.batches()) {
-      abandonStalled(batch, Batch.slots(batch.word()), options.clock().nanoTime(), Long.MIN_VALUE);
+      long round = batch.generation();
+      int slots = Batch.slots(batch.word());
+      abandonStalled(batch, round, slots, options.clock().nanoTime(), Long.MIN_VALUE);
     }
   }
 
-  private void abandonStalled(Batch batch, int slots, long nowNs, long timeoutNs) {
+  /**
+   * Abandons old claims of one round.
+   *
+   * @param round read before {@code slots}: a slot that still is in that round was claimed if it is
+   *     below {@code slots}, while in a later round IDLE may mean that it is nobody's
+   */
+  private void abandonStalled(Batch batch, long round, int slots, long nowNs, long timeoutNs) {
     for (int i = 0; i < slots; i++) {
       Slot slot = batch.slot(i);
       long observed = slot.stateWord();
-      int state = Slot.code(observed);
-      if (state != Slot.CLAIMED && state != Slot.IDLE) {
+      boolean claimed = observed == Slot.word(round, Slot.CLAIMED);
+      if (!claimed && observed != Slot.word(round, Slot.IDLE)) {
         continue;
       }
-      long sinceNs = state == Slot.CLAIMED ? slot.claimNs : batch.firstClaimNs;
+      long sinceNs = claimed ? slot.claimNs : batch.firstClaimNs;
       if (nowNs - sinceNs > timeoutNs && sinceNs != 0) {
         abandon(batch, slot, observed);
       }
@@ -123,15 +132,12 @@ final class Watchdog {
         site);
   }
 
-  private void findOverdue(Batch batch, int slots, long nowNs) {
-    long round = batch.generation();
-    long doneNs = batch.doneNs;
-    if (nowNs - doneNs <= options.readTimeoutNs()) {
-      return;
-    }
+  private void findOverdue(Batch batch, long round, int slots, long nowNs) {
     for (int i = 0; i < slots; i++) {
       Slot slot = batch.slot(i);
-      if (slot.stateWord() != Slot.word(round, Slot.OK)) {
+      // The time only after the state: else it may be that of the round before.
+      if (slot.stateWord() != Slot.word(round, Slot.OK)
+          || nowNs - batch.doneNs <= options.readTimeoutNs()) {
         continue;
       }
       raise(batch);
@@ -160,6 +166,7 @@ final class Watchdog {
   private void lower(Batch batch) {
     if (batch.removeLateHolder()) {
       dispatcher.quarantined().decrementAndGet();
+      dispatcher.wakeClaims();
     }
   }
 }

@@ -1,32 +1,79 @@
 package dev.sluice.engine.format;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
+import dev.sluice.engine.Shape;
+import dev.sluice.engine.backend.BackendException;
+import dev.sluice.engine.backend.BatchMemory;
+import dev.sluice.engine.backend.Lane;
+import dev.sluice.engine.backend.ShapeKey;
+import dev.sluice.engine.cpu.CpuBackend;
+import dev.sluice.engine.cpu.CpuModel;
+import dev.sluice.engine.cpu.CpuOptions;
+import dev.sluice.engine.npy.Npy;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A package of each format version is committed and opens for ever. */
+/** A package of each format version is committed; it opens and answers for ever. */
 class GoldenPackageTest {
   @TempDir Path folder;
 
   @ParameterizedTest
   @ValueSource(ints = {1})
-  void opens(int version) throws IOException {
+  void opensAndAnswers(int version) throws IOException, BackendException {
     Path file = folder.resolve("format-" + version + ".sluice");
-    try (InputStream in =
-        GoldenPackageTest.class.getResourceAsStream("/golden/" + file.getFileName())) {
+    String resource = "/golden/" + file.getFileName();
+    try (InputStream in = GoldenPackageTest.class.getResourceAsStream(resource)) {
       Files.copy(in, file);
     }
     try (SluicePackage opened = PackageReader.open(file)) {
       opened.verify();
-      assertThat(opened.manifest().formatVersion()).isEqualTo(version);
+      Manifest manifest = opened.manifest();
+      assertThat(manifest.formatVersion()).isEqualTo(version);
+      assertThat(manifest.batching().proven()).isTrue();
       assertThat(opened.weightsByName()).isTrue();
-      assertThat(opened.manifest().graphs()).containsKey(Manifest.CPU);
+      assertThat(manifest.golden()).hasSize(2);
+      CpuModel model =
+          new CpuModel(
+              opened.graph(Manifest.CPU),
+              opened.file(),
+              opened.fileKey(),
+              manifest.weights().location(),
+              opened.bytes(),
+              true);
+      try (CpuBackend backend = CpuBackend.open(model, CpuOptions.defaults());
+          BatchMemory memory = backend.allocate(new ShapeKey(List.of(Shape.of(1, 20))), 2);
+          Lane lane = backend.openLane(0)) {
+        for (int row = 0; row < 2; row++) {
+          String entry = manifest.golden().get(row).inputs().get("x");
+          memory
+              .input(0)
+              .asSlice(row * memory.inputRowBytes(0), memory.inputRowBytes(0))
+              .copyFrom(Npy.read(opened.entry(entry), entry).data());
+        }
+        lane.run(memory, 2);
+        for (int row = 0; row < 2; row++) {
+          String entry = manifest.golden().get(row).outputs().get("y");
+          assertThat(
+                  memory
+                      .output(0)
+                      .asSlice(row * memory.outputRowBytes(0), memory.outputRowBytes(0))
+                      .toArray(ValueLayout.JAVA_FLOAT_UNALIGNED))
+              .containsExactly(
+                  Npy.read(opened.entry(entry), entry)
+                      .data()
+                      .toArray(ValueLayout.JAVA_FLOAT_UNALIGNED),
+                  within(1e-4f));
+        }
+      }
     }
   }
 }

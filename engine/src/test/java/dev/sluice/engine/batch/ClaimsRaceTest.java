@@ -1,0 +1,211 @@
+package dev.sluice.engine.batch;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sluice.engine.Admission;
+import dev.sluice.engine.FakeBackend;
+import dev.sluice.engine.Priority;
+import dev.sluice.engine.backend.ShapeKey;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/**
+ * Interleavings of the claim protocol that a stress test would hardly hit. The clock makes them: a
+ * step that asks for the time can be held there while others go on.
+ */
+@Timeout(60)
+class ClaimsRaceTest {
+  private static final long NEVER_NS = Long.MAX_VALUE / 4;
+
+  private final AtomicReference<Runnable> onClock = new AtomicReference<>();
+  private final AtomicReference<Thread> held = new AtomicReference<>();
+  private final FakeBackend backend = new FakeBackend(1, (lane, memory, rows) -> {});
+
+  private long clock() {
+    if (Thread.currentThread() == held.get()) {
+      Runnable action = onClock.getAndSet(null);
+      if (action != null) {
+        action.run();
+      }
+    }
+    return System.nanoTime();
+  }
+
+  /** The next time that this thread asks for the time, {@code action} happens first. */
+  private void atNextClock(Runnable action) {
+    held.set(Thread.currentThread());
+    onClock.set(action);
+  }
+
+  private Claims claims(int maxRows, int lanes, int buffers, int maxPendingRows, long drainNs)
+      throws Exception {
+    return new Claims(
+        backend,
+        new BatchOptions(
+            maxRows,
+            lanes,
+            buffers,
+            1,
+            0,
+            false,
+            maxPendingRows,
+            8,
+            NEVER_NS,
+            NEVER_NS,
+            drainNs,
+            false,
+            command -> Thread.ofPlatform().daemon().start(command),
+            Thread.ofPlatform().daemon().factory(),
+            this::clock));
+  }
+
+  private BatchQueue queue(Claims claims) throws Exception {
+    return claims.queue(ShapeKey.ofDeclared(backend.signature(), true));
+  }
+
+  private static Slot tryClaim(Claims claims, BatchQueue queue) {
+    return claims.tryClaim(queue, 1, Priority.NORMAL, Long.MAX_VALUE, new Claims.Ticket());
+  }
+
+  private static void onAnotherThread(Runnable action) {
+    try {
+      Thread thread = Thread.ofPlatform().start(action);
+      thread.join();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
+  void aCallerCancelledBeforeItWaitsLeadsWhatItWasOffered() throws Exception {
+    Claims claims = claims(2, 2, 1, Integer.MAX_VALUE, 1_000_000_000);
+    try (AutoCloseable _ = claims::close) {
+      BatchQueue queue = queue(claims);
+      Slot mine = tryClaim(claims, queue);
+      Slot other = tryClaim(claims, queue);
+      CountDownLatch told = new CountDownLatch(1);
+      long round = mine.batch().generation();
+      // Between this caller's submit and its wait the other one completes the batch, whose lane is
+      // offered to this caller; then it is cancelled.
+      atNextClock(() ->
+          onAnotherThread(() -> {
+            claims.submit(other, told::countDown);
+            assertThat(claims.cancel(mine, round)).isTrue();
+          }));
+      assertThat(claims.submitAndWait(mine)).isEqualTo(Slot.CANCELLED);
+      assertThat(told.await(5, TimeUnit.SECONDS)).as("the other caller has its answer").isTrue();
+      claims.release(mine);
+      claims.release(other);
+    }
+  }
+
+  @Test
+  void closeDoesNotAbandonASlotThatNobodyClaimedInThisRound() throws Exception {
+    Claims claims = claims(2, 1, 1, Integer.MAX_VALUE, 0);
+    BatchQueue queue = queue(claims);
+    Slot first = tryClaim(claims, queue);
+    Slot second = tryClaim(claims, queue);
+    Batch batch = first.batch();
+    AtomicReference<Slot> next = new AtomicReference<>();
+    Watchdog watchdog = new Watchdog(claims.dispatcher());
+    // The watchdog has seen two slots in use; before it looks at them a new round begins, in which
+    // one is.
+    atNextClock(() ->
+        onAnotherThread(() -> {
+          claims.release(first);
+          claims.release(second);
+          next.set(tryClaim(claims, queue));
+        }));
+    watchdog.abandonAll();
+    assertThat(next.get().batch()).isSameAs(batch);
+    assertThat(batch.slot(1).state()).isEqualTo(Slot.IDLE);
+    assertThat(Batch.pending(batch.word())).as("%s", batch).isBetween(0, 1);
+    claims.release(next.get());
+    claims.close();
+    assertThat(backend.closed()).isTrue();
+  }
+
+  @Test
+  void aCallerInTheLineDoesNotSpinOnTheLimitOfPendingRows() throws Exception {
+    Claims claims = claims(1, 1, 2, 1, 1_000_000_000);
+    try (AutoCloseable _ = claims::close) {
+      BatchQueue queue = queue(claims);
+      Slot held = tryClaim(claims, queue);
+      assertThat(waitFor(claims, queue, 100_000_000)).isEqualTo(Admission.TIMED_OUT);
+      assertThat(claims.refused(Admission.PENDING_LIMIT)).isBetween(1L, 10L);
+      claims.release(held);
+    }
+  }
+
+  @Test
+  void aCallerInTheLineDoesNotSpinOnFullBuffers() throws Exception {
+    Claims claims = claims(1, 1, 1, 8, 1_000_000_000);
+    try (AutoCloseable _ = claims::close) {
+      BatchQueue queue = queue(claims);
+      Slot held = tryClaim(claims, queue);
+      assertThat(waitFor(claims, queue, 100_000_000)).isEqualTo(Admission.TIMED_OUT);
+      assertThat(claims.refused(Admission.FULL)).isBetween(1L, 10L);
+      claims.release(held);
+    }
+  }
+
+  private static Admission waitFor(Claims claims, BatchQueue queue, long timeoutNs)
+      throws InterruptedException {
+    Claims.Ticket ticket = new Claims.Ticket();
+    assertThat(claims.claim(queue, 1, Priority.NORMAL, Long.MAX_VALUE, ticket, timeoutNs)).isNull();
+    return ticket.refusal();
+  }
+
+  @Test
+  void whoLeavesTheLineLastFreesAClosedEngine() throws Exception {
+    Claims claims = claims(1, 1, 1, Integer.MAX_VALUE, 0);
+    BatchQueue queue = queue(claims);
+    Slot held = tryClaim(claims, queue);
+    AtomicInteger asked = new AtomicInteger();
+    CountDownLatch waits = new CountDownLatch(1);
+    CountDownLatch closed = new CountDownLatch(1);
+    Runnable holdUp =
+        new Runnable() {
+          @Override
+          public void run() {
+            // The clock is asked at the claim, at the line, and at the claim that the line allows.
+            if (asked.incrementAndGet() < 3) {
+              onClock.set(this);
+            } else {
+              waits.countDown();
+              uninterruptibly(closed);
+            }
+          }
+        };
+    Thread waiter =
+        Thread.ofPlatform()
+            .start(() -> {
+              atNextClock(holdUp);
+              try {
+                waitFor(claims, queue, NEVER_NS);
+              } catch (InterruptedException e) {
+                throw new AssertionError(e);
+              }
+            });
+    assertThat(waits.await(10, TimeUnit.SECONDS)).isTrue();
+    claims.close();
+    claims.release(held);
+    assertThat(backend.closed()).as("a caller is still in the line").isFalse();
+    closed.countDown();
+    waiter.join();
+    assertThat(backend.closed()).isTrue();
+    assertThat(backend.liveMemories()).isZero();
+  }
+
+  private static void uninterruptibly(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+}
