@@ -70,7 +70,7 @@ final class BuildCommand implements Callable<Integer> {
       paramLabel = "PRECISION",
       defaultValue = "fp32",
       description = "fp32: every layer stays as the model has it (default: ${DEFAULT-VALUE}).")
-  private void setPrecision(String value) {
+  void setPrecision(String value) {
     if (!value.equals("fp32")) {
       throw usage("--precision " + value + ": this version builds fp32 only");
     }
@@ -87,7 +87,7 @@ final class BuildCommand implements Callable<Integer> {
     checkTarget(target);
     output.progress("building " + target + " …");
     BuildResult result = ModelBuilder.build(model, target, options);
-    output.print(json(result), out -> text(result, out));
+    output.print(json(result, device.resolved()), out -> text(result, out));
     return 0;
   }
 
@@ -143,7 +143,7 @@ final class BuildCommand implements Callable<Integer> {
     }
   }
 
-  private static Map<String, Object> json(BuildResult result) {
+  private static Map<String, Object> json(BuildResult result, String device) {
     Manifest manifest = result.manifest();
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("package", result.packageFile().toString());
@@ -153,6 +153,7 @@ final class BuildCommand implements Callable<Integer> {
     object.put("batching", InspectCommand.batching(manifest.batching()));
     object.put("layers", manifest.precision().layers());
     object.put("calibration", null);
+    object.put("device", device);
     object.put("inputs", Tensors.json(manifest.signature().inputs()));
     object.put("outputs", Tensors.json(manifest.signature().outputs()));
     return object;

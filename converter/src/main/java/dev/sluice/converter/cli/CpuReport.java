@@ -104,7 +104,7 @@ record CpuReport(
 
   private static List<String> features(Map<String, String> cpu) {
     String flags = cpu.getOrDefault("flags", cpu.getOrDefault("Features", ""));
-    Set<String> has = new HashSet<>(List.of(flags.split(" ")));
+    Set<String> has = new HashSet<>(List.of(flags.split(" ", -1)));
     return FEATURES.stream().filter(has::contains).toList();
   }
 
@@ -113,7 +113,7 @@ record CpuReport(
     try {
       List<String> max = lines(cgroup2);
       if (!max.isEmpty()) {
-        String[] parts = max.getFirst().split(" ");
+        String[] parts = max.getFirst().split(" ", -1);
         return parts[0].equals("max")
             ? null
             : (Double) (Double.parseDouble(parts[0]) / Double.parseDouble(parts[1]));

@@ -21,13 +21,18 @@ final class DeviceOption {
       paramLabel = "DEVICE",
       defaultValue = "auto",
       description = "auto or cpu (default: ${DEFAULT-VALUE}).")
-  private void setDevice(String value) {
+  void setDevice(String value) {
     if (!value.equals("auto") && !value.equals("cpu")) {
       throw new ParameterException(
           command.commandLine(),
           "--device " + value + ": this version runs on the CPU only; say auto or cpu");
     }
     device = value;
+  }
+
+  /** What {@code auto} comes to, until there is another device. */
+  String resolved() {
+    return "cpu";
   }
 
   /** {@code auto} or {@code cpu}. */

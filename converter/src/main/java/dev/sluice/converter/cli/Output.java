@@ -18,7 +18,8 @@ final class Output {
       description = "Print one JSON object on standard output, and nothing else there.")
   private boolean json;
 
-  // Read by Failures out of the arguments, so that it counts where these can't be parsed, too.
+  // Failures reads it out of the arguments, so that it counts where these can't be parsed, too.
+  @SuppressWarnings("unused")
   @Option(names = "--debug", description = "Show where in the code a failure came from.")
   private boolean debug;
 
@@ -37,6 +38,7 @@ final class Output {
   }
 
   /** Tells a person at a terminal what takes so long. */
+  @SuppressWarnings("SystemConsoleNull") // JDK 25's built-in console is null without a terminal
   void progress(String what) {
     if (!json && System.console() != null && System.console().isTerminal()) {
       command.commandLine().getErr().println(what);

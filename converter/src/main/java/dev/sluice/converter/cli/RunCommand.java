@@ -17,7 +17,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -111,7 +110,7 @@ final class RunCommand implements Callable<Integer> {
     for (int i = 0; i < given.tensors().size(); i++) {
       Tensor tensor = given.tensors().get(i);
       if (tensor.type() == ElementType.STRING) {
-        request.strings(i, tensor.strings());
+        request.strings(i, tensor.strings().toArray(String[]::new));
         continue;
       }
       MemorySegment part = tensor.data();
@@ -140,7 +139,7 @@ final class RunCommand implements Callable<Integer> {
         Shape shape = outputs.outputShape(i);
         ElementType type = specs.get(i).type();
         if (type == ElementType.STRING) {
-          addStrings(i, shape, outputs.strings(i));
+          addStrings(i, shape, List.of(outputs.strings(i)));
           continue;
         }
         MemorySegment part = outputs.output(i);
@@ -152,14 +151,13 @@ final class RunCommand implements Callable<Integer> {
       }
     }
 
-    private void addStrings(int index, Shape shape, String[] more) {
+    private void addStrings(int index, Shape shape, List<String> more) {
       if (index == tensors.size()) {
         tensors.add(new Tensor(ElementType.STRING, shape, null, more));
         return;
       }
-      String[] before = tensors.get(index).strings();
-      String[] all = Arrays.copyOf(before, before.length + more.length);
-      System.arraycopy(more, 0, all, before.length, more.length);
+      List<String> all = new ArrayList<>(tensors.get(index).strings());
+      all.addAll(more);
       Shape grown = shape.withDim(0, tensors.get(index).shape().dim(0) + shape.dim(0));
       tensors.set(index, new Tensor(ElementType.STRING, grown, null, all));
     }

@@ -4,7 +4,6 @@ import dev.sluice.bindings.ElementType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import java.util.Arrays;
 import java.util.Locale;
 import java.util.StringJoiner;
 
@@ -27,8 +26,8 @@ final class Summary {
   /** The line, without name and shape. */
   static String of(Tensor tensor) {
     if (tensor.strings() != null) {
-      return Arrays.stream(tensor.strings()).limit(FIRST).map(s -> "'" + s + "'").toList()
-          + (tensor.strings().length > FIRST ? " …" : "");
+      return tensor.strings().stream().limit(FIRST).map(s -> "'" + s + "'").toList()
+          + (tensor.strings().size() > FIRST ? " …" : "");
     }
     long count = tensor.shape().elementCount();
     if (count == 0) {

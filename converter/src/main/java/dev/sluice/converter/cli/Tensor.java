@@ -3,6 +3,7 @@ package dev.sluice.converter.cli;
 import dev.sluice.bindings.ElementType;
 import dev.sluice.engine.Shape;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /**
  * A tensor on its way from a file to the engine or back.
@@ -14,4 +15,4 @@ import java.lang.foreign.MemorySegment;
  * @param data the elements in C order, little endian; null for STRING
  * @param strings the elements of a STRING tensor, else null
  */
-record Tensor(ElementType type, Shape shape, MemorySegment data, String[] strings) {}
+record Tensor(ElementType type, Shape shape, MemorySegment data, List<String> strings) {}

@@ -16,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 
 /**
@@ -76,11 +77,11 @@ final class TensorFile {
       if (type != ElementType.STRING) {
         return new Tensor(type, shape, data.bytes(proto), null);
       }
-      String[] strings =
-          proto.getStringDataList().stream().map(ByteString::toStringUtf8).toArray(String[]::new);
-      if (strings.length != shape.elementCount()) {
+      List<String> strings =
+          proto.getStringDataList().stream().map(ByteString::toStringUtf8).toList();
+      if (strings.size() != shape.elementCount()) {
         throw new ModelException(
-            file, "has " + strings.length + " strings, its shape is " + shape + "; save it again");
+            file, "has " + strings.size() + " strings, its shape is " + shape + "; save it again");
       }
       return new Tensor(type, shape, null, strings);
     } catch (ArithmeticException e) {

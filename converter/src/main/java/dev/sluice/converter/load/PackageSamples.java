@@ -23,9 +23,9 @@ import java.util.SplittableRandom;
 
 /**
  * Random inputs for any package, the same for the same seed. Real numbers are uniform between 0 and
- * 1. Everything else (indices, lengths, flags) is as in the package's golden sample, where the
- * model is known to take it, and so are the shapes; a package without one has zeros, in the shapes
- * it was made for.
+ * 1. Everything else (indices, lengths, flags) is taken element by element from one of the
+ * package's golden samples, where the model is known to take it, and so are the shapes; a package
+ * without any gets zeros, in the shapes it was made for.
  *
  * <p>Thread safety: stateless.
  */
@@ -52,40 +52,43 @@ public final class PackageSamples {
   public static LoadSamples make(Engine engine, SluicePackage opened, int rows, long seed)
       throws NpyException, BackendException, InterruptedException {
     Manifest manifest = opened.manifest();
-    Map<String, NpyArray> golden = golden(opened);
+    Map<String, List<NpyArray>> golden = golden(opened);
     List<Shape> shapes = new ArrayList<>();
-    List<MemorySegment> models = new ArrayList<>();
+    List<List<MemorySegment>> known = new ArrayList<>();
     long sampleBytes = 1;
     for (TensorSpec spec : engine.signature().inputs()) {
-      NpyArray known = golden.get(spec.name());
-      Shape shape = known != null ? known.shape() : made(spec, manifest.profile());
+      List<NpyArray> arrays = golden.getOrDefault(spec.name(), List.of());
+      Shape shape = arrays.isEmpty() ? made(spec, manifest.profile()) : arrays.getFirst().shape();
       if (engine.batched()) {
         shape = shape.withDim(0, 1);
       }
       shapes.add(shape);
-      MemorySegment model = spec.type() == ElementType.STRING ? null : one(spec, shape, known);
-      models.add(model);
-      sampleBytes += model == null ? 0 : model.byteSize() * rows;
+      List<MemorySegment> ones = ones(spec, shape, arrays);
+      known.add(ones);
+      sampleBytes += ones.isEmpty() ? 0 : ones.getFirst().byteSize() * rows;
     }
     SplittableRandom random = new SplittableRandom(seed);
     List<MemorySegment[]> inputs = new ArrayList<>();
     for (int i = 0; i < Math.clamp(MAX_BYTES / sampleBytes, 1, MAX_SAMPLES); i++) {
-      MemorySegment[] sample = new MemorySegment[models.size()];
+      MemorySegment[] sample = new MemorySegment[known.size()];
       for (int input = 0; input < sample.length; input++) {
         ElementType type = engine.signature().inputs().get(input).type();
-        sample[input] = repeat(type, models.get(input), rows, random);
+        sample[input] = random(type, known.get(input), rows, random);
       }
       inputs.add(sample);
     }
     return LoadSamples.answered(engine, shapes, rows, inputs, Tolerance.of(manifest), BUDGET);
   }
 
-  private static Map<String, NpyArray> golden(SluicePackage opened) throws NpyException {
-    Map<String, NpyArray> arrays = new LinkedHashMap<>();
-    if (!opened.manifest().golden().isEmpty()) {
-      for (var input : opened.manifest().golden().getFirst().inputs().entrySet()) {
+  /** The golden samples' arrays of each input. */
+  private static Map<String, List<NpyArray>> golden(SluicePackage opened) throws NpyException {
+    Map<String, List<NpyArray>> arrays = new LinkedHashMap<>();
+    for (Manifest.GoldenSample sample : opened.manifest().golden()) {
+      for (var input : sample.inputs().entrySet()) {
         String who = opened.file() + ": entry " + input.getValue();
-        arrays.put(input.getKey(), Npy.read(opened.entry(input.getValue()), who));
+        arrays
+            .computeIfAbsent(input.getKey(), name -> new ArrayList<>())
+            .add(Npy.read(opened.entry(input.getValue()), who));
       }
     }
     return arrays;
@@ -102,44 +105,40 @@ public final class PackageSamples {
     return shape;
   }
 
-  /** The first row of what is known to work, or zeros. */
-  private static MemorySegment one(TensorSpec spec, Shape shape, NpyArray known) {
-    int sizeBytes = Math.toIntExact(spec.type().byteSize(shape.elementCount()));
-    MemorySegment row = MemorySegment.ofArray(new byte[sizeBytes]);
-    if (known != null) {
-      row.copyFrom(known.data().asSlice(0, sizeBytes));
+  /** The first row of each array, or of zeros where there is none; nothing for STRING. */
+  private static List<MemorySegment> ones(TensorSpec spec, Shape shape, List<NpyArray> arrays) {
+    if (spec.type() == ElementType.STRING) {
+      return List.of();
     }
-    return row;
+    long sizeBytes = spec.type().byteSize(shape.elementCount());
+    return arrays.isEmpty()
+        ? List.of(MemorySegment.ofArray(new byte[Math.toIntExact(sizeBytes)]))
+        : arrays.stream().map(array -> heap(array.data().asSlice(0, sizeBytes))).toList();
   }
 
-  private static MemorySegment repeat(
-      ElementType type, MemorySegment model, int rows, SplittableRandom random) {
-    if (model == null) {
+  /** A copy that outlives the package. */
+  private static MemorySegment heap(MemorySegment data) {
+    return MemorySegment.ofArray(data.toArray(ValueLayout.JAVA_BYTE));
+  }
+
+  private static MemorySegment random(
+      ElementType type, List<MemorySegment> known, int rows, SplittableRandom random) {
+    if (known.isEmpty()) {
       return null;
     }
-    int rowBytes = Math.toIntExact(model.byteSize());
-    MemorySegment all = MemorySegment.ofArray(new byte[Math.multiplyExact(rowBytes, rows)]);
-    for (int row = 0; row < rows; row++) {
-      all.asSlice((long) row * rowBytes).copyFrom(model);
-    }
-    switch (type) {
-      case FLOAT -> {
-        for (long at = 0; at < all.byteSize(); at += Float.BYTES) {
-          all.set(F32, at, (float) random.nextDouble());
+    long rowBytes = known.getFirst().byteSize();
+    int width = Math.max(1, type.bits() / Byte.SIZE);
+    MemorySegment all =
+        MemorySegment.ofArray(new byte[Math.toIntExact(Math.multiplyExact(rowBytes, rows))]);
+    for (long at = 0; at < all.byteSize(); at += width) {
+      switch (type) {
+        case FLOAT -> all.set(F32, at, (float) random.nextDouble());
+        case DOUBLE -> all.set(F64, at, random.nextDouble());
+        case FLOAT16 -> all.set(I16, at, Float.floatToFloat16((float) random.nextDouble()));
+        default -> {
+          MemorySegment one = known.get(random.nextInt(known.size()));
+          MemorySegment.copy(one, at % rowBytes, all, at, width);
         }
-      }
-      case DOUBLE -> {
-        for (long at = 0; at < all.byteSize(); at += Double.BYTES) {
-          all.set(F64, at, random.nextDouble());
-        }
-      }
-      case FLOAT16 -> {
-        for (long at = 0; at < all.byteSize(); at += Short.BYTES) {
-          all.set(I16, at, Float.floatToFloat16((float) random.nextDouble()));
-        }
-      }
-      default -> {
-        // As in the golden sample.
       }
     }
     return all;
