@@ -51,7 +51,7 @@ public final class EngineOptions {
     return from.threadsPerLane;
   }
 
-  /** Whether to measure what is left at 0; false takes one lane, one thread and the profile. */
+  /** Whether to measure what is left at 0; false takes a lane per core, one thread, the profile. */
   public boolean tune() {
     return from.tune;
   }
