@@ -189,7 +189,7 @@ class ClaimsRaceTest {
   }
 
   @Test
-  void whoLeavesTheLineLastFreesAClosedEngine() throws Exception {
+  void aCallerInTheLineDoesNotKeepAClosedEngineFromBeingFreed() throws Exception {
     Claims claims = claims(1, 1, 1, Integer.MAX_VALUE, 0);
     BatchQueue queue = queue(claims);
     Slot held = tryClaim(claims, queue);
@@ -222,7 +222,6 @@ class ClaimsRaceTest {
     assertThat(waits.await(10, TimeUnit.SECONDS)).isTrue();
     claims.close();
     claims.release(held);
-    assertThat(backend.closed()).as("a caller is still in the line").isFalse();
     closed.countDown();
     waiter.join();
     assertThat(backend.closed()).isTrue();
