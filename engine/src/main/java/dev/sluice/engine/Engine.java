@@ -358,7 +358,8 @@ public final class Engine implements AutoCloseable {
 
   /** What the engine failed with for good (a lost device, no lane left); null while it serves. */
   public Throwable failure() {
-    return claims.failure();
+    Throwable failure = claims.failure();
+    return failure instanceof InferenceException ? null : failure;
   }
 
   /**

@@ -35,7 +35,10 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
   private long deadlineNs = Long.MAX_VALUE;
   private volatile Slot slot;
   private volatile long round;
-  private Completion completion;
+
+  /** Set from submit until the receiver is told; the claim ends then, not before. */
+  private volatile Completion completion;
+
   private Arena arena;
 
   Request(Engine engine, BatchQueue queue) {
@@ -159,6 +162,7 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
     try {
       claims.submit(mine, callback);
     } catch (InferenceException abandoned) {
+      completion = null;
       close();
       throw abandoned;
     }
@@ -319,12 +323,17 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
   }
 
   /**
-   * Ends the claim, whatever its state: an unsubmitted one is withdrawn, one in flight cancelled.
+   * Ends the claim, whatever its state: an unsubmitted one is withdrawn. An asynchronous one whose
+   * receiver was not told yet is cancelled; its claim ends when the receiver is told.
    */
   @Override
   public void close() {
     Slot mine = slot;
     if (mine == null) {
+      return;
+    }
+    if (completion != null) {
+      cancel();
       return;
     }
     detach();

@@ -8,6 +8,7 @@ import dev.sluice.engine.backend.BackendException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -210,6 +211,53 @@ class EngineTest {
       assertThat(runs.get()).isEqualTo(1);
       assertThat(request.tryClaim(1)).isEqualTo(Admission.EXPIRED);
     }
+  }
+
+  @Test
+  void closingAnAsynchronousRequestInFlightCancelsItAndTellsItsReceiver() throws Exception {
+    CountDownLatch running = new CountDownLatch(1);
+    CountDownLatch go = new CountDownLatch(1);
+    FakeBackend backend =
+        new FakeBackend(
+            1,
+            (lane, m, rows) -> {
+              running.countDown();
+              await(go);
+            });
+    try (Engine engine = engine(backend, options(4, 1))) {
+      Thread first = Thread.ofPlatform().start(() -> quietly(() -> call(engine, 1)));
+      await(running);
+      Request request = engine.claim(1);
+      CompletableFuture<Request> stage = request.submit().toCompletableFuture();
+      request.close();
+      assertThatThrownBy(() -> stage.get(10, TimeUnit.SECONDS))
+          .cause()
+          .isInstanceOfSatisfying(
+              InferenceException.class, e -> assertThat(e.reason()).isEqualTo(Reason.CANCELLED));
+      assertThatThrownBy(request::rows).hasMessageContaining("claim first");
+      go.countDown();
+      first.join();
+    }
+  }
+
+  @Test
+  void anExecutorThatThrowsLosesNoCallback() throws Exception {
+    FakeBackend backend = new FakeBackend(1, (lane, m, rows) -> {});
+    EngineOptions.Builder options =
+        options(4, 1)
+            .callbacks(task -> {
+              throw new UnsupportedOperationException("chosen to throw");
+            });
+    try (Engine engine = engine(backend, options)) {
+      for (int i = 0; i < 3; i++) {
+        Request request = engine.claim(1);
+        request.input(0).set(LONG, 0, i);
+        Request answered = request.submit().toCompletableFuture().get(10, TimeUnit.SECONDS);
+        assertThat(answered.output(0).get(LONG, 0)).isEqualTo(FakeBackend.answer(i));
+        answered.close();
+      }
+    }
+    assertThat(backend.closed()).isTrue();
   }
 
   @Test

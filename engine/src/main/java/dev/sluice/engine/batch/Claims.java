@@ -258,7 +258,6 @@ public final class Claims {
     } finally {
       admissions.remove(ticket.node);
       admissions.wake(Admissions.FAN_OUT);
-      freeIfIdle(); // a closed engine waits for its lines to be empty
     }
   }
 

@@ -7,7 +7,6 @@ import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.backend.BatchMemory;
 import dev.sluice.engine.backend.ShapeKey;
 import java.util.Arrays;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
@@ -157,7 +156,7 @@ final class Dispatcher {
       Batch batch = selectRunnable();
       if (batch == null) {
         idleLanes.add(lane);
-        if (!somethingDue()) {
+        if (!somethingDue(lane)) {
           return -1;
         }
       } else if (batch == mine) {
@@ -240,8 +239,10 @@ final class Dispatcher {
     return policy.decide(Batch.rows(word), queue.expectedRows, batch.firstClaimNs, true, nowNs);
   }
 
-  /** The look after a lane was given back; arms the timer where a batch will be due later. */
-  private boolean somethingDue() {
+  /**
+   * The look after a lane was given back; arms that lane's timer where a batch will be due later.
+   */
+  private boolean somethingDue(int idleLane) {
     if (!ready.isEmpty()) {
       return true;
     }
@@ -254,7 +255,7 @@ final class Dispatcher {
       }
     }
     if (soonest != 0 && soonest != BatchPolicy.NEVER) {
-      runners[0].arm(nowNs + soonest);
+      runners[idleLane].arm(nowNs + soonest);
     }
     return soonest == 0;
   }
@@ -433,7 +434,7 @@ final class Dispatcher {
   void callBack(Runnable callback) {
     try {
       options.callbacks().execute(callback);
-    } catch (RejectedExecutionException e) {
+    } catch (RuntimeException | Error e) { // whatever the user's executor throws
       LOG.log(
           System.Logger.Level.WARNING,
           "the executor of callbacks refused one; it runs on a thread of its own",

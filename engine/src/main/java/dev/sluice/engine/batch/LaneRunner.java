@@ -8,8 +8,7 @@ import java.util.concurrent.locks.LockSupport;
 
 /**
  * A lane, what is measured on it, and the thread that runs its batches when no caller can lead.
- * That thread is started at its first use; the one of lane 0 is also the timer for {@code
- * maxDelay}.
+ * That thread is started at its first use; it is also a timer for {@code maxDelay}.
  *
  * <p>Thread safety: {@link #run} by whoever holds the lane; {@link #hand} and {@link #arm} by any
  * thread.
@@ -95,7 +94,7 @@ final class LaneRunner {
   }
 
   /** Has the lane's own thread call the dispatcher at {@code atNs}, or earlier. */
-  void arm(long atNs) {
+  synchronized void arm(long atNs) {
     if (armed && dueNs - atNs <= 0) {
       return;
     }

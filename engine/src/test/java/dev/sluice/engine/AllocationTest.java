@@ -1,0 +1,325 @@
+package dev.sluice.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+
+import com.sun.management.ThreadMXBean;
+import java.lang.foreign.ValueLayout;
+import java.lang.management.ManagementFactory;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLongArray;
+import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/**
+ * The allocation gate: no heap memory per inference in steady state, for platform callers direct
+ * and batched, and for virtual callers direct. A virtual caller that waits costs what the JDK's own
+ * park costs, which is measured beside it.
+ *
+ * <p>A window now and then catches an allocation that nothing in the loop makes (the JIT compiler
+ * deoptimising, a class being linked), so each figure is the least of several windows; the failing
+ * twin shows that a loop which does allocate is caught all the same.
+ */
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
+class AllocationTest {
+  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+  private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
+  private static final Duration WAIT = Duration.ofSeconds(10);
+  private static final int WARM_UP = 30_000;
+  private static final int WINDOW = 5_000;
+  private static final int WINDOWS = 10;
+  private static final int CALLERS = 8;
+
+  /** One request. */
+  @FunctionalInterface
+  private interface Call {
+    void call() throws Exception;
+  }
+
+  @BeforeAll
+  static void unchecked() {
+    assumeFalse(
+        Engine.CHECKED, "checked mode gives every request an arena of its own, on the heap");
+  }
+
+  private static Engine engine(int maxBatch, int lanes) throws Exception {
+    return Engine.over(
+        new FakeBackend(1, (lane, memory, rows) -> {}),
+        true,
+        EngineOptions.builder().maxBatch(maxBatch).lanes(lanes).build());
+  }
+
+  private static Call steady(Engine engine) {
+    Request request = engine.newRequest();
+    return () -> {
+      if (!request.claim(1, WAIT).admitted()) {
+        throw new AssertionError("refused");
+      }
+      request.input(0).set(LONG, 0, 42);
+      check(request.run().output(0).get(LONG, 0));
+      request.close();
+    };
+  }
+
+  private static void check(long answer) {
+    if (answer != FakeBackend.answer(42)) {
+      throw new AssertionError("wrong answer " + answer);
+    }
+  }
+
+  @Test
+  void aPlatformCallerAllocatesNothing() throws Exception {
+    try (Engine engine = engine(8, 1)) {
+      assertThat(leastBytesPerCall(steady(engine))).isZero();
+    }
+  }
+
+  @Test
+  void aScopedCallAllocatesNothing() throws Exception {
+    try (Engine engine = engine(8, 1)) {
+      Call scoped =
+          () -> {
+            Boolean right =
+                engine.call(
+                    1,
+                    in -> in.input(0).set(LONG, 0, 42),
+                    out -> out.output(0).get(LONG, 0) == FakeBackend.answer(42));
+            if (!right) {
+              throw new AssertionError("wrong answer");
+            }
+          };
+      assertThat(leastBytesPerCall(scoped)).isZero();
+    }
+  }
+
+  @Test
+  void aHandlePerCallIsCaught() throws Exception {
+    try (Engine engine = engine(8, 1)) {
+      Call allocating =
+          () -> {
+            try (Request request = engine.claim(1)) {
+              request.input(0).set(LONG, 0, 42);
+              check(request.run().output(0).get(LONG, 0));
+            }
+          };
+      assertThat(leastBytesPerCall(allocating)).isPositive();
+    }
+  }
+
+  private static double leastBytesPerCall(Call call) throws Exception {
+    for (int i = 0; i < WARM_UP; i++) {
+      call.call();
+    }
+    long least = Long.MAX_VALUE;
+    for (int w = 0; w < WINDOWS; w++) {
+      long before = THREADS.getCurrentThreadAllocatedBytes();
+      for (int i = 0; i < WINDOW; i++) {
+        call.call();
+      }
+      least = Math.min(least, THREADS.getCurrentThreadAllocatedBytes() - before);
+    }
+    return (double) least / WINDOW;
+  }
+
+  @Test
+  void batchedPlatformCallersAllocateNothing() throws Exception {
+    try (Engine engine = engine(CALLERS / 2, 1)) {
+      assertThat(leastBytesOfManyCallers(() -> steady(engine))).isZero();
+      assertThat(engine.stats().batchRows().max()).isGreaterThan(1);
+    }
+  }
+
+  @Test
+  void batchedCallersThatAllocateAreCaught() throws Exception {
+    try (Engine engine = engine(CALLERS / 2, 1)) {
+      long bytes =
+          leastBytesOfManyCallers(() ->
+              () -> {
+                try (Request request = engine.claim(1)) {
+                  request.input(0).set(LONG, 0, 42);
+                  check(request.run().output(0).get(LONG, 0));
+                }
+              });
+      assertThat(bytes).isPositive();
+    }
+  }
+
+  /** Makes the call of one caller. */
+  @FunctionalInterface
+  private interface CallFactory {
+    Call make();
+  }
+
+  /** The least sum over all callers of a window; each counts its own thread's bytes. */
+  private static long leastBytesOfManyCallers(CallFactory factory) throws Exception {
+    AtomicLongArray sums = new AtomicLongArray(WINDOWS);
+    CyclicBarrier barrier = new CyclicBarrier(CALLERS);
+    List<Throwable> errors = new ArrayList<>();
+    List<Thread> threads = new ArrayList<>();
+    for (int t = 0; t < CALLERS; t++) {
+      threads.add(
+          Thread.ofPlatform()
+              .start(() -> {
+                try {
+                  Call call = factory.make();
+                  for (int i = 0; i < WARM_UP / CALLERS; i++) {
+                    call.call();
+                  }
+                  for (int w = 0; w < WINDOWS; w++) {
+                    barrier.await();
+                    long before = THREADS.getCurrentThreadAllocatedBytes();
+                    for (int i = 0; i < WINDOW / CALLERS; i++) {
+                      call.call();
+                    }
+                    sums.addAndGet(w, THREADS.getCurrentThreadAllocatedBytes() - before);
+                  }
+                } catch (Throwable e) {
+                  synchronized (errors) {
+                    errors.add(e);
+                  }
+                }
+              }));
+    }
+    for (Thread thread : threads) {
+      thread.join();
+    }
+    assertThat(errors).isEmpty();
+    long least = Long.MAX_VALUE;
+    for (int w = 0; w < WINDOWS; w++) {
+      least = Math.min(least, sums.get(w));
+    }
+    return least;
+  }
+
+  @Test
+  void aVirtualCallerThatNeedNotWaitAllocatesNothing() throws Exception {
+    try (Engine engine = engine(8, 1)) {
+      double[] bytes = new double[1];
+      onVirtualThreads(1, () -> bytes[0] = leastTotalBytesPerCall(steady(engine)));
+      assertThat(bytes[0]).isZero();
+    }
+  }
+
+  /** A virtual thread's allocation is counted on its carriers: the total of all threads it is. */
+  private static double leastTotalBytesPerCall(Call call) throws Exception {
+    for (int i = 0; i < WARM_UP; i++) {
+      call.call();
+    }
+    long least = Long.MAX_VALUE;
+    for (int w = 0; w < 3 * WINDOWS; w++) {
+      long before = THREADS.getTotalThreadAllocatedBytes();
+      for (int i = 0; i < WINDOW; i++) {
+        call.call();
+      }
+      least = Math.min(least, THREADS.getTotalThreadAllocatedBytes() - before);
+    }
+    return (double) least / WINDOW;
+  }
+
+  @Test
+  void virtualCallersThatWaitCostWhatTheJdksParkCosts() throws Exception {
+    double park = bytesPerPark();
+    double request;
+    // Runs that take a while, so that callers do wait.
+    FakeBackend slow = new FakeBackend(1, (lane, memory, rows) -> spin(20_000));
+    try (Engine engine =
+        Engine.over(slow, true, EngineOptions.builder().maxBatch(CALLERS).lanes(1).build())) {
+      request = bytesPerRequestOfVirtualCallers(engine);
+      assertThat(engine.stats().batchRows().max()).isGreaterThan(1);
+    }
+    System.out.printf(
+        "virtual callers that wait: %.1f bytes a request; the JDK's own park: %.1f bytes%n",
+        request, park);
+    // A request waits at most once for its batch, and may be woken once in vain.
+    assertThat(request).isLessThanOrEqualTo(2 * park + 1);
+  }
+
+  private static void spin(long ns) {
+    long untilNs = System.nanoTime() + ns;
+    while (System.nanoTime() < untilNs) {
+      Thread.onSpinWait();
+    }
+  }
+
+  /** Two virtual threads hand a turn to each other by park and unpark alone. */
+  private static double bytesPerPark() throws Exception {
+    Thread[] pair = new Thread[2];
+    AtomicLongArray turn = new AtomicLongArray(1);
+    long rounds = WARM_UP + 2L * WINDOW;
+    long[] before = new long[1];
+    long[] after = new long[1];
+    for (int side = 0; side < 2; side++) {
+      int me = side;
+      pair[side] =
+          Thread.ofVirtual()
+              .unstarted(() -> {
+                for (long i = 0; i < rounds; i++) {
+                  if (me == 0 && i == WARM_UP) {
+                    before[0] = THREADS.getTotalThreadAllocatedBytes();
+                  }
+                  while (turn.get(0) % 2 != me) {
+                    LockSupport.park();
+                  }
+                  turn.incrementAndGet(0);
+                  LockSupport.unpark(pair[1 - me]);
+                }
+                if (me == 0) {
+                  after[0] = THREADS.getTotalThreadAllocatedBytes();
+                }
+              });
+    }
+    for (Thread thread : pair) {
+      thread.start();
+    }
+    for (Thread thread : pair) {
+      thread.join();
+    }
+    return (double) (after[0] - before[0]) / (2.0 * (rounds - WARM_UP));
+  }
+
+  private static double bytesPerRequestOfVirtualCallers(Engine engine) throws Exception {
+    double[] least = {Double.MAX_VALUE};
+    for (int round = 0; round < 4; round++) {
+      long before = THREADS.getTotalThreadAllocatedBytes();
+      onVirtualThreads(
+          CALLERS,
+          () -> {
+            Call call = steady(engine);
+            for (int i = 0; i < WINDOW; i++) {
+              call.call();
+            }
+          });
+      long after = THREADS.getTotalThreadAllocatedBytes();
+      least[0] = Math.min(least[0], (double) (after - before) / ((long) WINDOW * CALLERS));
+    }
+    return least[0];
+  }
+
+  private static void onVirtualThreads(int count, Call body) throws Exception {
+    List<Throwable> errors = new ArrayList<>();
+    List<Thread> threads = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      threads.add(
+          Thread.ofVirtual()
+              .start(() -> {
+                try {
+                  body.call();
+                } catch (Throwable e) {
+                  synchronized (errors) {
+                    errors.add(e);
+                  }
+                }
+              }));
+    }
+    for (Thread thread : threads) {
+      thread.join();
+    }
+    assertThat(errors).isEmpty();
+  }
+}
