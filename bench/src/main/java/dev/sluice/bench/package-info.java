@@ -1,2 +1,2 @@
-/** Benchmarks, load scenarios, and the small trained models with their trainers. */
+/** The project's own tools, in the packages below; services never use them. */
 package dev.sluice.bench;

@@ -1,2 +1,2 @@
-/** Reads and rewrites ONNX graphs, proves batching, and packs the result. */
+/** From ONNX models to packages, and the command {@code sluice}, in the packages below. */
 package dev.sluice.converter;
