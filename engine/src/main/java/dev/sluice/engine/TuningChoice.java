@@ -7,10 +7,12 @@ import java.util.List;
  * Picks lanes, threads and the largest batch from a model's own timings. Pure.
  *
  * <p>The estimate, in rows per second over all cores: a run of {@code n} rows on {@code t} threads
- * serves {@code n / T(t, n)}, and {@code cores / t} lanes run at once. A row that shares a batch
- * costs a wake-up besides, on some core: {@value #WAKE_NS} ns. What cannot beat the best unbatched
- * way by {@value #GAIN} is not worth the wait for company, so it is not batched; among batch sizes
- * the smallest that comes within {@value #NEAR} of the best wins, for the sake of latency.
+ * serves {@code n / T(t, n)}, and {@code cores / t} lanes run at once. A caller that waits, for its
+ * batch or for a lane, costs a wake-up besides: {@value #WAKE_NS} ns. Short runs of single rows
+ * need not wait where every caller finds a lane of its own, and the system shares the cores among
+ * them; runs of {@value #SHORT_RUN_NS} ns and more would only slow each other down. What cannot
+ * beat the best unbatched way by {@value #GAIN} is not batched; among batch sizes the smallest that
+ * comes within {@value #NEAR} of the best wins, for the sake of latency.
  *
  * <p>Thread safety: stateless.
  */
@@ -21,11 +23,11 @@ final class TuningChoice {
   static final double GAIN = 1.1;
   static final double NEAR = 0.95;
 
-  /** Runs shorter than this are not worth queueing for a lane: every caller gets one. */
-  static final long SHORT_RUN_NS = 50_000;
+  /** Runs shorter than this are not worth queueing for a lane. */
+  static final long SHORT_RUN_NS = 1_000_000;
 
-  /** Lanes of a model with short runs; a lane of the CPU is a few hundred bytes. */
-  static final int MANY_LANES = 32;
+  /** Lanes per core of a model with short runs; a lane of the CPU is a few hundred bytes. */
+  static final int LANES_PER_CORE = 16;
 
   private TuningChoice() {}
 
@@ -42,8 +44,8 @@ final class TuningChoice {
       chosen = batch;
     }
     int lanes = Math.max(1, cores / chosen.threads());
-    if (chosen.rows() == 1 && chosen.threads() == 1 && chosen.runNs() < SHORT_RUN_NS) {
-      lanes = MANY_LANES;
+    if (chosen.rows() == 1 && needsNoWait(chosen)) {
+      lanes = LANES_PER_CORE * cores;
     }
     return new Tuning(chosen.rows(), lanes, chosen.threads(), true, new ArrayList<>(timings));
   }
@@ -70,6 +72,10 @@ final class TuningChoice {
 
   private static double rate(Tuning.Timing timing, int cores) {
     double rowNs = (double) timing.runNs() * timing.threads() / timing.rows();
-    return cores / (timing.rows() == 1 ? rowNs : rowNs + WAKE_NS);
+    return cores / (timing.rows() == 1 && needsNoWait(timing) ? rowNs : rowNs + WAKE_NS);
+  }
+
+  private static boolean needsNoWait(Tuning.Timing timing) {
+    return timing.threads() == 1 && timing.runNs() < SHORT_RUN_NS;
   }
 }

@@ -29,7 +29,17 @@ import org.junit.jupiter.api.io.TempDir;
 class ModulePathTest {
   /** What tests add to the class path of a service. */
   private static final Set<String> TEST_GROUPS =
-      Set.of("junit", "opentest4j", "apiguardian", "assertj", "byte-buddy", "surefire", "jspecify");
+      Set.of(
+          "junit",
+          "opentest4j",
+          "apiguardian",
+          "assertj",
+          "byte-buddy",
+          "surefire",
+          "jspecify",
+          "jcstress",
+          "jopt-simple",
+          "jna");
 
   @TempDir private Path folder;
 

@@ -1,0 +1,62 @@
+package dev.sluice.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sluice.engine.Tuning.Timing;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class TuningChoiceTest {
+  private static Tuning choose(Timing... timings) {
+    return TuningChoice.of(List.of(timings), 2);
+  }
+
+  @Test
+  void aModelThatGainsFromBatchesIsBatched() {
+    // b = 512-1024-1024-256, measured on two cores: nine times the rows per second at 64.
+    Tuning tuning = choose(new Timing(1, 1, 180_000), new Timing(1, 64, 1_280_000));
+    assertThat(tuning.maxBatch()).isEqualTo(64);
+    assertThat(tuning.lanes()).isEqualTo(2);
+  }
+
+  @Test
+  void aModelWhoseRowsCostTheSameTogetherIsNot() {
+    Tuning tuning =
+        choose(
+            new Timing(1, 1, 7_000_000), new Timing(1, 8, 50_000_000), new Timing(2, 1, 7_100_000));
+    assertThat(tuning.maxBatch()).isEqualTo(1);
+    assertThat(tuning.threadsPerLane()).isEqualTo(1);
+    assertThat(tuning.lanes()).isEqualTo(2);
+  }
+
+  @Test
+  void shortUnbatchedRunsGetALaneEach() {
+    Tuning tuning = choose(new Timing(1, 1, 2_000), new Timing(1, 64, 5_000));
+    assertThat(tuning.maxBatch()).as("a wake-up costs more than a run").isEqualTo(1);
+    assertThat(tuning.lanes()).isEqualTo(2 * TuningChoice.LANES_PER_CORE);
+  }
+
+  @Test
+  void theSmallestBatchNearTheBestWins() {
+    Tuning tuning =
+        choose(
+            new Timing(1, 1, 900_000),
+            new Timing(1, 16, 1_600_000),
+            new Timing(1, 32, 3_150_000),
+            new Timing(1, 64, 6_250_000));
+    assertThat(tuning.maxBatch()).isEqualTo(16);
+  }
+
+  @Test
+  void threadsPayWhereTheyDivideTheRun() {
+    Tuning tuning = choose(new Timing(1, 1, 40_000_000), new Timing(2, 1, 19_000_000));
+    assertThat(tuning.threadsPerLane()).isEqualTo(2);
+    assertThat(tuning.lanes()).isEqualTo(1);
+  }
+
+  @Test
+  void nothingMeasuredMeansTheProfile() {
+    Tuning tuning = TuningChoice.unmeasured(2, 8);
+    assertThat(tuning).isEqualTo(new Tuning(8, 2, 1, false, List.of()));
+  }
+}
