@@ -72,7 +72,9 @@ public final class Engine implements AutoCloseable {
     this.batched = batched;
     this.options = options;
     this.tuning = tuning;
-    this.batchOptions = options.batchOptions(maxBatch, lanes);
+    this.batchOptions =
+        options.batchOptions(
+            maxBatch, lanes, options.maxDelayNs(tuning == null ? 0 : tuning.maxDelayNs()));
     ShapeKey declared = ShapeKey.ofDeclared(backend.signature(), batched);
     Claims opened = null;
     try {

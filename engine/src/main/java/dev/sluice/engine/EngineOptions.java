@@ -66,15 +66,20 @@ public final class EngineOptions {
     return from.claimWait;
   }
 
+  /** The wait for company that was asked for, else the measured one. */
+  long maxDelayNs(long measuredNs) {
+    return from.maxDelay == null ? measuredNs : Engine.toNanos(from.maxDelay);
+  }
+
   /** The protocol's options, once batch, lanes and the rest are settled. */
-  BatchOptions batchOptions(int maxRows, int lanes) {
+  BatchOptions batchOptions(int maxRows, int lanes, long maxDelayNs) {
     int buffers = from.buffersPerShape > 0 ? from.buffersPerShape : Math.max(4, 2 * lanes + 2);
     return new BatchOptions(
         maxRows,
         lanes,
         maxRows == 1 && from.buffersPerShape == 0 ? Math.max(buffers, 16) : buffers,
         from.maxShapes,
-        Engine.toNanos(from.maxDelay),
+        maxDelayNs,
         from.exactBatch,
         from.maxPending,
         from.maxQuarantined,
@@ -104,7 +109,7 @@ public final class EngineOptions {
     private int maxShapes = 16;
     private int maxPending = Integer.MAX_VALUE;
     private int maxQuarantined = 2;
-    private Duration maxDelay = Duration.ZERO;
+    private Duration maxDelay;
     private Duration claimTimeout = Duration.ofSeconds(1);
     private Duration readTimeout = Duration.ofSeconds(10);
     private Duration drainTimeout = Duration.ofSeconds(10);
@@ -185,8 +190,9 @@ public final class EngineOptions {
     }
 
     /**
-     * Longest time that an idle lane waits for as many rows as recent batches had; zero, the
-     * default, for not at all. A lone caller never waits.
+     * Longest time that an idle lane waits for as many rows as recent batches had. A lone caller
+     * never waits. Left alone it is measured: as long as a run of one row takes (50 us to 1 ms), so
+     * that waiting never costs more than running alone would; zero switches it off.
      */
     public Builder maxDelay(Duration value) {
       maxDelay = value;

@@ -103,6 +103,7 @@ final class PackageOpener {
         batched ? Math.min(maxBatch, profileRows) : 1,
         options.lanes() > 0 ? options.lanes() : tuning.lanes(),
         options.threadsPerLane() > 0 ? options.threadsPerLane() : tuning.threadsPerLane(),
+        options.maxDelayNs(tuning.maxDelayNs()),
         tuning.measured(),
         tuning.timings());
   }

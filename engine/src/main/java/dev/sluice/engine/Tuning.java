@@ -10,11 +10,17 @@ import java.util.List;
  * @param maxBatch most rows of a batch
  * @param lanes batches that run at once
  * @param threadsPerLane threads of the backend per run
+ * @param maxDelayNs longest time that an idle lane waits for company, in nanoseconds
  * @param measured whether it was measured here (now or earlier), or is a default
  * @param timings what was measured, empty for a default
  */
 public record Tuning(
-    int maxBatch, int lanes, int threadsPerLane, boolean measured, List<Timing> timings) {
+    int maxBatch,
+    int lanes,
+    int threadsPerLane,
+    long maxDelayNs,
+    boolean measured,
+    List<Timing> timings) {
   /** Copies the list. */
   public Tuning {
     timings = List.copyOf(timings);

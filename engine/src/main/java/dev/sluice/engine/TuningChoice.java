@@ -1,6 +1,5 @@
 package dev.sluice.engine;
 
-import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -29,11 +28,16 @@ final class TuningChoice {
   /** Lanes per core of a model with short runs; a lane of the CPU is a few hundred bytes. */
   static final int LANES_PER_CORE = 16;
 
+  static final long SHORTEST_DELAY_NS = 50_000;
+  static final long LONGEST_DELAY_NS = 1_000_000;
+  static final long UNMEASURED_DELAY_NS = 200_000;
+
   private TuningChoice() {}
 
   /** What is taken where nothing may be measured. */
   static Tuning unmeasured(int cores, int profileRows) {
-    return new Tuning(profileRows, cores, 1, false, List.of());
+    long delayNs = profileRows == 1 ? 0 : UNMEASURED_DELAY_NS;
+    return new Tuning(profileRows, cores, 1, delayNs, false, List.of());
   }
 
   static Tuning of(List<Tuning.Timing> timings, int cores) {
@@ -47,7 +51,21 @@ final class TuningChoice {
     if (chosen.rows() == 1 && needsNoWait(chosen)) {
       lanes = LANES_PER_CORE * cores;
     }
-    return new Tuning(chosen.rows(), lanes, chosen.threads(), true, new ArrayList<>(timings));
+    return new Tuning(
+        chosen.rows(), lanes, chosen.threads(), delayNs(chosen, timings), true, timings);
+  }
+
+  /** An idle lane waits for company as long as a run of one row takes, in bounds. */
+  private static long delayNs(Tuning.Timing chosen, List<Tuning.Timing> timings) {
+    if (chosen.rows() == 1) {
+      return 0;
+    }
+    for (Tuning.Timing timing : timings) {
+      if (timing.rows() == 1 && timing.threads() == chosen.threads()) {
+        return Math.clamp(timing.runNs(), SHORTEST_DELAY_NS, LONGEST_DELAY_NS);
+      }
+    }
+    return UNMEASURED_DELAY_NS;
   }
 
   private static Tuning.Timing best(List<Tuning.Timing> timings, int cores, boolean single) {

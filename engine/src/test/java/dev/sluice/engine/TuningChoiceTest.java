@@ -17,13 +17,14 @@ class TuningChoiceTest {
     Tuning tuning = choose(new Timing(1, 1, 180_000), new Timing(1, 64, 1_280_000));
     assertThat(tuning.maxBatch()).isEqualTo(64);
     assertThat(tuning.lanes()).isEqualTo(2);
+    assertThat(tuning.maxDelayNs()).as("a run of one row").isEqualTo(180_000);
   }
 
   @Test
   void aModelWhoseRowsCostTheSameTogetherIsNot() {
     Tuning tuning =
         choose(
-            new Timing(1, 1, 7_000_000), new Timing(1, 8, 50_000_000), new Timing(2, 1, 7_100_000));
+            new Timing(1, 1, 7_000_000), new Timing(1, 8, 54_000_000), new Timing(2, 1, 7_100_000));
     assertThat(tuning.maxBatch()).isEqualTo(1);
     assertThat(tuning.threadsPerLane()).isEqualTo(1);
     assertThat(tuning.lanes()).isEqualTo(2);
@@ -57,6 +58,7 @@ class TuningChoiceTest {
   @Test
   void nothingMeasuredMeansTheProfile() {
     Tuning tuning = TuningChoice.unmeasured(2, 8);
-    assertThat(tuning).isEqualTo(new Tuning(8, 2, 1, false, List.of()));
+    assertThat(tuning)
+        .isEqualTo(new Tuning(8, 2, 1, TuningChoice.UNMEASURED_DELAY_NS, false, List.of()));
   }
 }
