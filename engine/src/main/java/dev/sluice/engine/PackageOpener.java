@@ -1,6 +1,5 @@
 package dev.sluice.engine;
 
-import dev.sluice.bindings.onnxruntime.OrtEnvironment;
 import dev.sluice.engine.backend.Backend;
 import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.cpu.CpuBackend;
@@ -87,7 +86,7 @@ final class PackageOpener {
     int cores = Runtime.getRuntime().availableProcessors();
     Tuning tuning = null;
     if (needsTuning(batched)) {
-      String key = Tuner.key(opened.packageHash(), OrtEnvironment.shared().version(), cores);
+      String key = Tuner.key(opened.packageHash());
       tuning = Tuner.recall(key);
       if (tuning == null && Engine.noneServes()) {
         await(verified);

@@ -1,6 +1,7 @@
 package dev.sluice.engine;
 
 import dev.sluice.bindings.CacheDirectory;
+import dev.sluice.bindings.onnxruntime.OnnxRuntimeLibrary;
 import dev.sluice.engine.backend.Backend;
 import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.backend.BatchMemory;
@@ -51,8 +52,14 @@ final class Tuner {
   }
 
   /** The key under which a result is remembered. */
-  static String key(String packageHash, String backendVersion, int cores) {
-    return sha256(packageHash + "|" + backendVersion + "|" + cpuModel() + "|" + cores);
+  static String key(String packageHash) {
+    return sha256(
+        String.join(
+            "|",
+            packageHash,
+            OnnxRuntimeLibrary.PINNED_VERSION,
+            cpuModel(),
+            "" + Runtime.getRuntime().availableProcessors()));
   }
 
   /** What was remembered, or null. */

@@ -1,6 +1,7 @@
 package dev.sluice.engine;
 
 import java.util.List;
+import java.util.Optional;
 
 /**
  * How a model is served on this machine, and the timings that say so.
@@ -24,6 +25,17 @@ public record Tuning(
   /** Copies the list. */
   public Tuning {
     timings = List.copyOf(timings);
+  }
+
+  /**
+   * What an earlier opening of a package measured on this machine, for as many cores as this
+   * process may use.
+   *
+   * @param packageHash as {@code SluicePackage.packageHash} says it
+   * @return the remembered tuning, or empty
+   */
+  public static Optional<Tuning> remembered(String packageHash) {
+    return Optional.ofNullable(Tuner.recall(Tuner.key(packageHash)));
   }
 
   /**

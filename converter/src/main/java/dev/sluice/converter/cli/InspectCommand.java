@@ -4,6 +4,7 @@ import dev.sluice.converter.onnx.ModelReader;
 import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.engine.Shape;
 import dev.sluice.engine.TensorSpec;
+import dev.sluice.engine.Tuning;
 import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.format.PackageReader;
 import dev.sluice.engine.format.SluicePackage;
@@ -18,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -90,6 +92,8 @@ final class InspectCommand implements Callable<Integer> {
       object.put("precision", precision(manifest.precision()));
       object.put("plans", List.of());
       object.put("calibration", null);
+      Optional<Tuning> tuning = Tuning.remembered(opened.packageHash());
+      object.put("tuning", tuning.orElse(null));
       TextTable table =
           new TextTable()
               .row("package", file.toString())
@@ -101,6 +105,7 @@ final class InspectCommand implements Callable<Integer> {
           .row("parameters", count(manifest.parameters()))
           .row("opset", "" + graph.opset())
           .row("operators", operators(graph.nodes(), model.operators()))
+          .row("tuning", tuning.map(InspectCommand::text).orElse("not measured here yet"))
           .row("hash", opened.packageHash());
       output.print(object, table::print);
     }
@@ -129,6 +134,16 @@ final class InspectCommand implements Callable<Integer> {
         .row("opset", model.opset() + ", IR version " + model.irVersion())
         .row("operators", operators(model.nodes(), model.operators()));
     output.print(object, table::print);
+  }
+
+  private static String text(Tuning tuning) {
+    return String.format(
+        Locale.ROOT,
+        "batches of up to %d rows, %d lanes of %d threads, waits up to %d us for company",
+        tuning.maxBatch(),
+        tuning.lanes(),
+        tuning.threadsPerLane(),
+        tuning.maxDelayNs() / 1_000);
   }
 
   /** Adds what build and inspect both tell: signature, batching, precision. */
