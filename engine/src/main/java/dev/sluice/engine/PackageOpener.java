@@ -52,8 +52,7 @@ final class PackageOpener {
       Backend backend = null;
       try {
         Tuning tuning = tuning(opened, verified);
-        backend = backend(opened, tuning.threadsPerLane());
-        await(verified);
+        backend = verifiedBackend(opened, tuning.threadsPerLane(), verified);
         sound = true;
         if (options.selfTest()) {
           SelfTest.run(opened, backend);
@@ -70,6 +69,27 @@ final class PackageOpener {
           quietly(verified);
         }
       }
+    }
+  }
+
+  /**
+   * Where the package is damaged that is what the caller hears, not what the backend made of it.
+   */
+  private Backend verifiedBackend(SluicePackage opened, int threads, FutureTask<Void> verified)
+      throws IOException, BackendException {
+    Backend backend;
+    try {
+      backend = backend(opened, threads);
+    } catch (BackendException e) {
+      await(verified);
+      throw e;
+    }
+    try {
+      await(verified);
+      return backend;
+    } catch (IOException | RuntimeException e) {
+      backend.close();
+      throw e;
     }
   }
 

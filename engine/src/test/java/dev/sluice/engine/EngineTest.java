@@ -8,6 +8,9 @@ import dev.sluice.engine.backend.BackendException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -17,6 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 @Timeout(60)
+@SuppressWarnings("try") // requests are closed early, to claim anew
 class EngineTest {
   private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
 
@@ -258,6 +262,78 @@ class EngineTest {
       }
     }
     assertThat(backend.closed()).isTrue();
+  }
+
+  @Test
+  void exactBatchesRunTheSameNumberOfRowsWhateverIsClaimed() throws Exception {
+    AtomicInteger ran = new AtomicInteger();
+    for (boolean exact : new boolean[] {true, false}) {
+      FakeBackend backend = new FakeBackend(1, (lane, m, rows) -> ran.set(rows));
+      try (Engine engine = engine(backend, options(8, 1).exactBatch(exact))) {
+        assertThat(call(engine, 3)).isEqualTo(FakeBackend.answer(3));
+        assertThat(ran.get()).isEqualTo(exact ? 8 : 1);
+      }
+    }
+  }
+
+  @Test
+  void rowsPastMaxPendingAreRefusedUntilSomeAreClosed() throws Exception {
+    FakeBackend backend = new FakeBackend(1, (lane, m, rows) -> {});
+    try (Engine engine = engine(backend, options(8, 1).maxPending(2));
+        Request first = engine.newRequest();
+        Request second = engine.newRequest()) {
+      assertThat(first.tryClaim(2)).isEqualTo(Admission.ADMITTED);
+      assertThat(second.tryClaim(1)).isEqualTo(Admission.PENDING_LIMIT);
+      first.close();
+      assertThat(second.tryClaim(1)).isEqualTo(Admission.ADMITTED);
+      assertThat(engine.stats().refused()).containsEntry(Admission.PENDING_LIMIT, 1L);
+    }
+  }
+
+  @Test
+  void aClaimWaitsNoLongerThanItsTimeout() throws Exception {
+    FakeBackend backend = new FakeBackend(1, (lane, m, rows) -> {});
+    try (Engine engine = engine(backend, options(1, 1).buffersPerShape(1));
+        Request first = engine.newRequest();
+        Request second = engine.newRequest()) {
+      assertThat(first.tryClaim(1)).isEqualTo(Admission.ADMITTED);
+      assertThat(second.tryClaim(1)).isEqualTo(Admission.FULL);
+      assertThat(second.claim(1, Duration.ofMillis(10))).isEqualTo(Admission.TIMED_OUT);
+    }
+  }
+
+  @Test
+  void callersOfHighPriorityAreAdmittedFirst() throws Exception {
+    for (int round = 0; round < 50; round++) {
+      FakeBackend backend = new FakeBackend(1, (lane, m, rows) -> {});
+      try (Engine engine = engine(backend, options(1, 1).buffersPerShape(1));
+          Request held = engine.newRequest()) {
+        assertThat(held.tryClaim(1)).isEqualTo(Admission.ADMITTED);
+        List<Priority> admitted = Collections.synchronizedList(new ArrayList<>());
+        List<Thread> line = new ArrayList<>();
+        for (Priority priority : List.of(Priority.NORMAL, Priority.HIGH)) {
+          line.add(
+              Thread.ofPlatform().start(() -> quietly(() -> admit(engine, priority, admitted))));
+          while (line.getLast().getState() != Thread.State.TIMED_WAITING) {
+            Thread.sleep(1);
+          }
+        }
+        held.close();
+        for (Thread waiter : line) {
+          waiter.join();
+        }
+        assertThat(admitted).containsExactly(Priority.HIGH, Priority.NORMAL);
+      }
+    }
+  }
+
+  private static void admit(Engine engine, Priority priority, List<Priority> admitted)
+      throws InterruptedException {
+    try (Request request = engine.newRequest().priority(priority)) {
+      if (request.claim(1, Duration.ofSeconds(30)).admitted()) {
+        admitted.add(priority);
+      }
+    }
   }
 
   @Test

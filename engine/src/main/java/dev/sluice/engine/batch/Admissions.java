@@ -48,6 +48,11 @@ final class Admissions {
     return waitingHigh > 0 || (priority == Priority.NORMAL && waitingNormal > 0);
   }
 
+  /** Whether a caller in the line of this priority may try now: the high line goes first. */
+  boolean mayTry(Priority priority) {
+    return priority == Priority.HIGH || waitingHigh == 0;
+  }
+
   boolean isEmpty() {
     return waitingHigh == 0 && waitingNormal == 0;
   }

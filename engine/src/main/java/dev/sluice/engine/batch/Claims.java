@@ -268,7 +268,8 @@ public final class Claims {
       if (Thread.interrupted()) {
         throw new InterruptedException("interrupted while waiting for admission");
       }
-      if (ticket.node.takeGo() || state != SERVING) {
+      boolean told = ticket.node.takeGo() && queue.admissions().mayTry(priority);
+      if (told || state != SERVING) {
         Slot slot = claimNow(queue, rows, priority, deadlineNs, ticket);
         if (slot != null || !worthWaiting(ticket.refusal)) {
           return slot;
