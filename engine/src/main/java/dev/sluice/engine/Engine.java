@@ -8,6 +8,7 @@ import dev.sluice.engine.batch.BatchOptions;
 import dev.sluice.engine.batch.BatchQueue;
 import dev.sluice.engine.batch.Claims;
 import dev.sluice.engine.batch.Slot;
+import dev.sluice.engine.batch.Stage;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -338,10 +339,11 @@ public final class Engine implements AutoCloseable {
 
   /** What the engine measured since it was opened. */
   public EngineStats stats() {
-    Histogram queueNs = new Histogram(2);
-    Histogram runNs = new Histogram(2);
-    Histogram rows = new Histogram(2);
-    claims.addStats(queueNs, runNs, rows);
+    Map<Stage, Histogram> stages = new EnumMap<>(Stage.class);
+    for (Stage stage : Stage.values()) {
+      stages.put(stage, new Histogram(2));
+    }
+    claims.addStats(stages);
     Map<Admission, Long> refused = new EnumMap<>(Admission.class);
     for (Admission reason : Admission.values()) {
       if (claims.refused(reason) > 0) {
@@ -349,10 +351,12 @@ public final class Engine implements AutoCloseable {
       }
     }
     return new EngineStats(
-        EngineStats.Distribution.of(queueNs),
-        EngineStats.Distribution.of(runNs),
-        EngineStats.Distribution.of(rows),
-        EngineStats.counts(rows),
+        EngineStats.Distribution.of(stages.get(Stage.WRITE)),
+        EngineStats.Distribution.of(stages.get(Stage.WAIT)),
+        EngineStats.Distribution.of(stages.get(Stage.RUN)),
+        EngineStats.Distribution.of(stages.get(Stage.READ)),
+        EngineStats.Distribution.of(stages.get(Stage.ROWS)),
+        EngineStats.counts(stages.get(Stage.ROWS)),
         Map.copyOf(refused),
         claims.quarantined(),
         claims.usableLanes());

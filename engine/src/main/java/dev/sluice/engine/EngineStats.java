@@ -8,12 +8,14 @@ import org.HdrHistogram.Histogram;
 import org.HdrHistogram.HistogramIterationValue;
 
 /**
- * What an engine measured since it was opened, stage by stage.
+ * What an engine measured since it was opened, stage by stage, one value a batch.
  *
  * <p>Thread safety: immutable.
  *
- * @param queueNs nanoseconds from the claim of a batch's first row to its run, one value a batch
- * @param runNs nanoseconds of a run in the backend, one value a batch
+ * @param writeNs nanoseconds from the claim to the submit of a batch's first request
+ * @param waitNs nanoseconds from that submit to the run
+ * @param runNs nanoseconds of a run in the backend
+ * @param readNs nanoseconds from the end of the run to the close of the batch's last request
  * @param batchRows rows of a run
  * @param runsByRows number of runs by their rows; exact up to 255 rows, to 1 % above
  * @param refused refused claims by reason; reasons that did not occur are left out
@@ -21,8 +23,10 @@ import org.HdrHistogram.HistogramIterationValue;
  * @param usableLanes lanes that can run batches now
  */
 public record EngineStats(
-    Distribution queueNs,
+    Distribution writeNs,
+    Distribution waitNs,
     Distribution runNs,
+    Distribution readNs,
     Distribution batchRows,
     SortedMap<Integer, Long> runsByRows,
     Map<Admission, Long> refused,

@@ -90,6 +90,29 @@ class EngineTest {
   }
 
   @Test
+  void everyStageIsMeasured() throws Exception {
+    FakeBackend backend = new FakeBackend(1, (lane, m, rows) -> sleep(20));
+    try (Engine engine = engine(backend, options(8, 1))) {
+      Request request = engine.claim(1);
+      sleep(10);
+      request.run();
+      sleep(30);
+      request.close();
+      EngineStats stats = engine.stats();
+      assertThat(stats.writeNs().max()).isBetween(9_000_000L, 20_000_000_000L);
+      assertThat(stats.runNs().max()).isBetween(19_000_000L, 20_000_000_000L);
+      assertThat(stats.readNs().max()).isBetween(29_000_000L, 20_000_000_000L);
+      assertThat(stats.waitNs().count()).isEqualTo(1);
+      assertThat(stats.batchRows().count()).isEqualTo(1);
+      assertThat(engine.stats()).as("reading wipes nothing out").isEqualTo(stats);
+    }
+  }
+
+  private static void sleep(long ms) {
+    quietly(() -> Thread.sleep(ms));
+  }
+
+  @Test
   void aFailedRunFailsItsRequestsAndTheLaneIsOpenedAnew() throws Exception {
     AtomicInteger runs = new AtomicInteger();
     FakeBackend backend =

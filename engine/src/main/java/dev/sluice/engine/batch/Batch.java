@@ -77,6 +77,9 @@ public final class Batch {
   /** Written by the runner before it completes the slots. */
   Throwable failure;
 
+  /** Where the run was measured; null where this round had none. */
+  LaneStats ranOn;
+
   long startNs;
   long doneNs;
 
@@ -173,6 +176,7 @@ public final class Batch {
   /** B1: FREE to OPEN, by the thread that took this batch from the free set. */
   void open() {
     failure = null;
+    ranOn = null;
     high = false;
     irregular = false;
     firstClaimNs = 0;

@@ -7,6 +7,7 @@ import dev.sluice.engine.Priority;
 import dev.sluice.engine.backend.Backend;
 import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.backend.ShapeKey;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
@@ -328,6 +329,7 @@ public final class Claims {
 
   /** S2. */
   private void publish(Slot slot) {
+    slot.submitNs = options.clock().nanoTime();
     if (!slot.moveState(Slot.CLAIMED, Slot.SUBMITTED)) {
       int was = slot.state();
       if (was != Slot.ABANDONED) {
@@ -485,8 +487,8 @@ public final class Claims {
   }
 
   /** Adds up what the lanes measured since they were opened. */
-  public void addStats(Histogram queueNs, Histogram runNs, Histogram rows) {
-    dispatcher.addStats(queueNs, runNs, rows);
+  public void addStats(Map<Stage, Histogram> sums) {
+    dispatcher.addStats(sums);
   }
 
   /** One sweep of the watchdog, for tests that bring their own clock. */

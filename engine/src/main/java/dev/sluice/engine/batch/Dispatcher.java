@@ -7,6 +7,7 @@ import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.backend.BatchMemory;
 import dev.sluice.engine.backend.ShapeKey;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
@@ -347,9 +348,19 @@ final class Dispatcher {
     if (thrown != null && !runner.usable()) {
       laneLost(thrown);
     }
-    runner.stats().record(batch.startNs - batch.firstClaimNs, batch.doneNs - batch.startNs, rows);
+    measure(batch, runner, rows);
     batch.queue().expectedRows = BatchPolicy.expect(batch.queue().expectedRows, rows);
     complete(batch, thrown);
+  }
+
+  private static void measure(Batch batch, LaneRunner runner, int rows) {
+    batch.ranOn = runner.stats();
+    batch.ranOn.ran(batch.doneNs - batch.startNs, rows);
+    Slot first = batch.slot(0);
+    if (first.submitNs != 0) {
+      batch.ranOn.record(Stage.WRITE, first.submitNs - first.claimNs);
+      batch.ranOn.record(Stage.WAIT, batch.startNs - first.submitNs);
+    }
   }
 
   private static void complete(Batch batch, Throwable thrown) {
@@ -464,6 +475,9 @@ final class Dispatcher {
   }
 
   private void recycle(Batch batch) {
+    if (batch.ranOn != null) {
+      batch.ranOn.record(Stage.READ, clock.nanoTime() - batch.doneNs);
+    }
     batch.queue().recycle(batch);
     afterRecycle.run();
   }
@@ -474,9 +488,9 @@ final class Dispatcher {
   }
 
   /** Adds up what the lanes measured. */
-  void addStats(Histogram queueNs, Histogram runNs, Histogram rows) {
+  void addStats(Map<Stage, Histogram> sums) {
     for (LaneRunner runner : runners) {
-      runner.stats().addTo(queueNs, runNs, rows);
+      runner.stats().addTo(sums);
     }
   }
 

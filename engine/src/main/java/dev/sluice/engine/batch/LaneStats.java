@@ -1,60 +1,56 @@
 package dev.sluice.engine.batch;
 
+import java.util.EnumMap;
+import java.util.Map;
 import org.HdrHistogram.Histogram;
-import org.HdrHistogram.SingleWriterRecorder;
+import org.HdrHistogram.Recorder;
 
 /**
- * What one lane measured, a few numbers per batch: the wait of its oldest row, the run, the rows.
- * Recording allocates nothing.
+ * What was measured of a lane's batches, stage by stage. Recording allocates nothing.
  *
- * <p>Thread safety: {@link #record} by the lane's holder, {@link #addTo} by any one thread at a
- * time.
+ * <p>Thread safety: {@link #record} by any thread, {@link #typicalRunNs} too; {@link #ran} by the
+ * lane's holder.
  */
 final class LaneStats {
   /** Two significant digits: 1 % of error. */
   private static final int DIGITS = 2;
 
-  private static final long LONGEST_NS = 3_600_000_000_000L;
+  private static final long LARGEST = 3_600_000_000_000L;
 
-  private final SingleWriterRecorder queueNs = new SingleWriterRecorder(LONGEST_NS, DIGITS);
-  private final SingleWriterRecorder runNs = new SingleWriterRecorder(LONGEST_NS, DIGITS);
-  private final SingleWriterRecorder rows = new SingleWriterRecorder(Batch.MAX_ROWS, DIGITS);
-  private final Histogram totalQueueNs = new Histogram(DIGITS);
-  private final Histogram totalRunNs = new Histogram(DIGITS);
-  private final Histogram totalRows = new Histogram(DIGITS);
-  private Histogram spareQueueNs;
-  private Histogram spareRunNs;
-  private Histogram spareRows;
+  private final Map<Stage, Recorder> recorders = new EnumMap<>(Stage.class);
+  private final Map<Stage, Histogram> totals = new EnumMap<>(Stage.class);
 
   /** Nanoseconds that a run takes of late: an average with a weight of 1/8 for the newest. */
   private volatile long typicalRunNs;
 
-  void record(long waitedNs, long ranNs, int ranRows) {
-    queueNs.recordValue(Math.clamp(waitedNs, 0, LONGEST_NS));
-    runNs.recordValue(Math.clamp(ranNs, 0, LONGEST_NS));
-    rows.recordValue(ranRows);
+  LaneStats() {
+    for (Stage stage : Stage.values()) {
+      recorders.put(stage, new Recorder(LARGEST, DIGITS));
+      totals.put(stage, new Histogram(DIGITS));
+    }
+  }
+
+  void record(Stage stage, long value) {
+    recorders.get(stage).recordValue(Math.clamp(value, 0, LARGEST));
+  }
+
+  /** Records a run. */
+  void ran(long runNs, int rows) {
+    record(Stage.RUN, runNs);
+    record(Stage.ROWS, rows);
     long typical = typicalRunNs;
-    typicalRunNs = typical == 0 ? ranNs : typical + ((ranNs - typical) >> 3);
+    typicalRunNs = typical == 0 ? runNs : typical + ((runNs - typical) >> 3);
   }
 
   long typicalRunNs() {
     return typicalRunNs;
   }
 
-  private void drain() {
-    spareQueueNs = queueNs.getIntervalHistogram(spareQueueNs);
-    totalQueueNs.add(spareQueueNs);
-    spareRunNs = runNs.getIntervalHistogram(spareRunNs);
-    totalRunNs.add(spareRunNs);
-    spareRows = rows.getIntervalHistogram(spareRows);
-    totalRows.add(spareRows);
-  }
-
   /** Adds all that was recorded since the lane was opened. */
-  synchronized void addTo(Histogram queue, Histogram run, Histogram batchRows) {
-    drain();
-    queue.add(totalQueueNs);
-    run.add(totalRunNs);
-    batchRows.add(totalRows);
+  synchronized void addTo(Map<Stage, Histogram> sums) {
+    for (Stage stage : Stage.values()) {
+      totals.get(stage).add(recorders.get(stage).getIntervalHistogram());
+      sums.get(stage).add(totals.get(stage));
+    }
   }
 }

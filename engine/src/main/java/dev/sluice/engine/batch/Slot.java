@@ -161,6 +161,7 @@ public final class Slot {
   void reset(long round) {
     callback = null;
     claimSite = null;
+    submitNs = 0;
     WAITER.set(this, null);
     STATE.set(this, word(round, IDLE));
   }

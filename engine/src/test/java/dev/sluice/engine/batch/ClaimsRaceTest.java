@@ -90,12 +90,14 @@ class ClaimsRaceTest {
       CountDownLatch told = new CountDownLatch(1);
       long round = mine.batch().generation();
       // Between this caller's submit and its wait the other one completes the batch, whose lane is
-      // offered to this caller; then it is cancelled.
-      atNextClock(() ->
-          onAnotherThread(() -> {
-            claims.submit(other, told::countDown);
-            assertThat(claims.cancel(mine, round)).isTrue();
-          }));
+      // offered to this caller; then it is cancelled. The clock is asked at the submit, then here.
+      Runnable inBetween =
+          () ->
+              onAnotherThread(() -> {
+                claims.submit(other, told::countDown);
+                assertThat(claims.cancel(mine, round)).isTrue();
+              });
+      atNextClock(() -> atNextClock(inBetween));
       assertThat(claims.submitAndWait(mine)).isEqualTo(Slot.CANCELLED);
       assertThat(told.await(5, TimeUnit.SECONDS)).as("the other caller has its answer").isTrue();
       claims.release(mine);

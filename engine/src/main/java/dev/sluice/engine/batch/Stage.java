@@ -1,0 +1,15 @@
+package dev.sluice.engine.batch;
+
+/** What is measured of each batch, one value a batch. Times are nanoseconds. */
+public enum Stage {
+  /** From the claim to the submit of the batch's first request. */
+  WRITE,
+  /** From the submit of the batch's first request to the run. */
+  WAIT,
+  /** The run in the backend. */
+  RUN,
+  /** From the end of the run to the close of the last request. */
+  READ,
+  /** Not a time: the rows of the run. */
+  ROWS
+}
