@@ -11,9 +11,7 @@ import dev.sluice.engine.format.PackageReader;
 import dev.sluice.engine.format.SluicePackage;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -142,19 +140,11 @@ final class PackageOpener {
             : new CpuModel(
                 graph,
                 opened.file(),
-                fileKey(opened.file()),
+                opened.fileKey(),
                 weights.location(),
                 opened.bytes(),
                 batched(opened));
     return CpuBackend.open(model, CpuOptions.ofThreads(threads));
-  }
-
-  private static Object fileKey(Path file) throws BackendException {
-    try {
-      return Files.readAttributes(file, BasicFileAttributes.class).fileKey();
-    } catch (IOException e) {
-      throw new BackendException(file + " went away while it was opened: " + e, e);
-    }
   }
 
   private static void await(FutureTask<Void> verified) throws IOException {

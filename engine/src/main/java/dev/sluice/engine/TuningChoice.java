@@ -16,7 +16,7 @@ import java.util.List;
  * <p>Thread safety: stateless.
  */
 final class TuningChoice {
-  /** CPU time of parking and waking a thread on Linux, both sides. */
+  /** Assumed CPU time of parking and waking a thread, both sides; not measured on each machine. */
   static final long WAKE_NS = 8_000;
 
   static final double GAIN = 1.1;
@@ -25,7 +25,7 @@ final class TuningChoice {
   /** Runs shorter than this are not worth queueing for a lane. */
   static final long SHORT_RUN_NS = 1_000_000;
 
-  /** Lanes per core of a model with short runs; a lane of the CPU is a few hundred bytes. */
+  /** Lanes per core of a model with short runs, so that few callers have to wait for one. */
   static final int LANES_PER_CORE = 16;
 
   static final long SHORTEST_DELAY_NS = 50_000;

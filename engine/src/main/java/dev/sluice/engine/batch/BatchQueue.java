@@ -30,9 +30,6 @@ public final class BatchQueue {
   /** Rows that recent batches had; racy by design, see {@link BatchPolicy#expect}. */
   volatile int expectedRows = 1;
 
-  /** When the last request was claimed, coarsely; for the choice of a queue to drop. */
-  volatile long lastUsedNs;
-
   BatchQueue(
       Dispatcher dispatcher, ShapeKey key, int firstIndex, BatchMemory[] memories, int maxRows) {
     this.dispatcher = dispatcher;

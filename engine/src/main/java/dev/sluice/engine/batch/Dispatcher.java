@@ -25,8 +25,8 @@ import org.HdrHistogram.Histogram;
  */
 final class Dispatcher {
   /**
-   * A virtual thread may lead runs shorter than this: a run pins its carrier, and handing over to a
-   * platform thread costs two wake-ups, about 50 microseconds each.
+   * A virtual thread may lead runs shorter than this: a run pins its carrier, while handing over to
+   * a platform thread costs two wake-ups. An assumed bound, of the order of those two.
    */
   static final long VIRTUAL_LEAD_LIMIT_NS = 100_000;
 
