@@ -8,7 +8,7 @@ import java.util.Objects;
  *
  * <p>Thread safety: immutable, but for what every exception lets change.
  */
-public final class NativeException extends RuntimeException {
+public class NativeException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   private final String function;

@@ -1,5 +1,6 @@
 package dev.sluice.bindings.cuda;
 
+import dev.sluice.bindings.library.SharedLibrary;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -39,12 +40,12 @@ public final class CudaDriverLoader {
    *
    * @param api the driver, where one was loaded
    * @param library the file that it came from, where that is known
-   * @param missingSymbols functions of {@link CudaDriverApi} that it lacks; calling one returns
+   * @param missingSymbols functions of {@link CudaApi} that it lacks; calling one returns
    *     CUDA_ERROR_SHARED_OBJECT_SYMBOL_NOT_FOUND
    * @param tried every place that was looked at, in order
    */
   public record Result(
-      Optional<CudaDriverApi> api,
+      Optional<CudaApi> api,
       Optional<Path> library,
       List<String> missingSymbols,
       List<DriverReport.Tried> tried) {
@@ -85,7 +86,7 @@ public final class CudaDriverLoader {
         continue;
       }
       try {
-        CudaDriverLibrary driver = new CudaDriverLibrary(SharedLibrary.open(candidate));
+        FfmCudaApi driver = new FfmCudaApi(SharedLibrary.open(candidate));
         tried.add(new DriverReport.Tried(candidate, "loaded"));
         Optional<Path> file = isFile ? Optional.of(Path.of(candidate)) : mappedDriver();
         return new Result(Optional.of(driver), file, driver.missingSymbols(), tried);

@@ -107,7 +107,7 @@ public final class DriverProbe {
           remedy);
     }
 
-    DriverReport ask(CudaDriverApi api) {
+    DriverReport ask(CudaApi api) {
       try (Arena arena = Arena.ofConfined()) {
         MemorySegment out = arena.allocate(JAVA_INT);
         CudaStatus.check(api, api.cuDriverGetVersion(out), "cuDriverGetVersion", "");
@@ -129,7 +129,7 @@ public final class DriverProbe {
                 DriverReport.Status.NO_DEVICE,
                 devices,
                 "the driver works but shows no device",
-                CudaStatus.remedy(100))
+                CudaStatus.NO_DEVICE.remedy())
             : report(DriverReport.Status.READY, devices, "", "");
       } catch (NativeException e) {
         return failed(e);
@@ -192,7 +192,7 @@ public final class DriverProbe {
     }
   }
 
-  private static CudaDevice device(CudaDriverApi api, int ordinal) {
+  private static CudaDevice device(CudaApi api, int ordinal) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment out = arena.allocate(JAVA_LONG);
       CudaStatus.check(api, api.cuDeviceGet(out, ordinal), "cuDeviceGet", "ordinal " + ordinal);
@@ -217,16 +217,16 @@ public final class DriverProbe {
       return new CudaDevice(
           ordinal,
           name.getString(0),
-          attribute(api, CudaDriverApi.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, device),
-          attribute(api, CudaDriverApi.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, device),
-          attribute(api, CudaDriverApi.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, device),
+          attribute(api, CudaConstants.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, device),
+          attribute(api, CudaConstants.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, device),
+          attribute(api, CudaConstants.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, device),
           totalBytes,
           freeBytes,
           note);
     }
   }
 
-  private static int attribute(CudaDriverApi api, int attribute, int device) {
+  private static int attribute(CudaApi api, int attribute, int device) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment out = arena.allocate(JAVA_INT);
       CudaStatus.check(
@@ -238,7 +238,7 @@ public final class DriverProbe {
     }
   }
 
-  private static long freeBytes(CudaDriverApi api, int device) {
+  private static long freeBytes(CudaApi api, int device) {
     try (Arena arena = Arena.ofConfined();
         PrimaryContext _ = PrimaryContext.enter(api, device)) {
       MemorySegment free = arena.allocate(JAVA_LONG);

@@ -15,11 +15,11 @@ import java.lang.foreign.MemorySegment;
  * <p>Thread safety: belongs to the thread that entered it.
  */
 public final class PrimaryContext implements AutoCloseable {
-  private final CudaDriverApi api;
+  private final CudaApi api;
   private final NativeHandle context;
   private final long previous;
 
-  private PrimaryContext(CudaDriverApi api, NativeHandle context, long previous) {
+  private PrimaryContext(CudaApi api, NativeHandle context, long previous) {
     this.api = api;
     this.context = context;
     this.previous = previous;
@@ -32,7 +32,7 @@ public final class PrimaryContext implements AutoCloseable {
    * @throws NativeException where the device has no room for it or is lost; nothing is retained
    *     then
    */
-  public static PrimaryContext enter(CudaDriverApi api, int device) {
+  public static PrimaryContext enter(CudaApi api, int device) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment out = arena.allocate(JAVA_LONG);
       CudaStatus.check(api, api.cuCtxGetCurrent(out), "cuCtxGetCurrent", "");
@@ -49,7 +49,7 @@ public final class PrimaryContext implements AutoCloseable {
               out.get(JAVA_LONG, 0),
               _ -> api.cuDevicePrimaryCtxRelease_v2(device));
       int status = api.cuCtxSetCurrent(context.raw());
-      if (status != CudaDriverApi.CUDA_SUCCESS) {
+      if (status != CudaApi.CUDA_SUCCESS) {
         context.close();
       }
       CudaStatus.check(api, status, "cuCtxSetCurrent", context.toString());

@@ -2,8 +2,8 @@
  * The CUDA driver API through FFM, and the search for what a GPU needs: driver, CUDA, cuDNN and
  * TensorRT libraries.
  *
- * <p>{@link dev.sluice.bindings.cuda.CudaDriverApi} has the driver's own names and raw statuses;
- * {@link dev.sluice.bindings.cuda.CudaDriverLoader} finds the driver without ever throwing; {@link
+ * <p>{@link dev.sluice.bindings.cuda.CudaApi} has the driver's own names and raw statuses; {@link
+ * dev.sluice.bindings.cuda.CudaDriverLoader} finds the driver without ever throwing; {@link
  * dev.sluice.bindings.cuda.DriverProbe} says what it answers, as data.
  */
 package dev.sluice.bindings.cuda;

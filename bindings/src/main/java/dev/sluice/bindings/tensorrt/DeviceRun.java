@@ -5,7 +5,8 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.sluice.bindings.NativeException;
 import dev.sluice.bindings.NativeHandle;
-import dev.sluice.bindings.cuda.CudaDriverApi;
+import dev.sluice.bindings.cuda.CudaApi;
+import dev.sluice.bindings.cuda.CudaConstants;
 import dev.sluice.bindings.cuda.CudaStatus;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -25,7 +26,7 @@ final class DeviceRun implements AutoCloseable {
     void enqueue() throws ProbeSteps.Failure;
   }
 
-  private final CudaDriverApi api;
+  private final CudaApi api;
   private final Arena arena = Arena.ofConfined();
   private final MemorySegment out = arena.allocate(JAVA_LONG);
   private final Deque<NativeHandle> owned = new ArrayDeque<>();
@@ -41,13 +42,13 @@ final class DeviceRun implements AutoCloseable {
    *
    * @throws NativeException where the device refuses; nothing is held then
    */
-  DeviceRun(CudaDriverApi api) {
+  DeviceRun(CudaApi api) {
     this.api = api;
     try {
       check(
-          api.cuStreamCreate(out, CudaDriverApi.CU_STREAM_NON_BLOCKING),
-          "cuStreamCreate",
-          "non-blocking");
+          api.cuStreamCreateWithPriority(out, CudaConstants.CU_STREAM_NON_BLOCKING, 0),
+          "cuStreamCreateWithPriority",
+          "non-blocking, priority 0");
       stream = own("CUstream", api::cuStreamDestroy_v2);
       input = allocate(ProbeModel.INPUT, ProbeModel.INPUT_WIDTH);
       output = allocate(ProbeModel.OUTPUT, ProbeModel.OUTPUT_WIDTH);
@@ -66,7 +67,7 @@ final class DeviceRun implements AutoCloseable {
   }
 
   private NativeHandle event() {
-    check(api.cuEventCreate(out, CudaDriverApi.CU_EVENT_DEFAULT), "cuEventCreate", "default");
+    check(api.cuEventCreate(out, CudaConstants.CU_EVENT_DEFAULT), "cuEventCreate", "default");
     return own("CUevent", api::cuEventDestroy_v2);
   }
 
@@ -94,14 +95,15 @@ final class DeviceRun implements AutoCloseable {
     try (Arena call = Arena.ofConfined()) {
       MemorySegment host = call.allocateFrom(JAVA_FLOAT, x);
       check(
-          api.cuMemcpyHtoDAsync_v2(input.raw(), host, host.byteSize(), stream.raw()),
+          api.cuMemcpyHtoDAsync_v2(input.raw(), host.address(), host.byteSize(), stream.raw()),
           "cuMemcpyHtoDAsync_v2",
           host.byteSize() + " bytes");
       MemorySegment result = call.allocate(JAVA_FLOAT, count);
       try {
         work.enqueue();
         check(
-            api.cuMemcpyDtoHAsync_v2(result, output.raw(), result.byteSize(), stream.raw()),
+            api.cuMemcpyDtoHAsync_v2(
+                result.address(), output.raw(), result.byteSize(), stream.raw()),
             "cuMemcpyDtoHAsync_v2",
             result.byteSize() + " bytes");
       } finally {
@@ -116,7 +118,7 @@ final class DeviceRun implements AutoCloseable {
   void capture(Work work) throws ProbeSteps.Failure {
     check(
         api.cuStreamBeginCapture_v2(
-            stream.raw(), CudaDriverApi.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
+            stream.raw(), CudaConstants.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
         "cuStreamBeginCapture_v2",
         "thread-local");
     int status;

@@ -4,7 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import dev.sluice.bindings.NativeException;
 import dev.sluice.bindings.cuda.CudaDevice;
-import dev.sluice.bindings.cuda.CudaDriverApi;
+import dev.sluice.bindings.cuda.CudaApi;
 import dev.sluice.bindings.cuda.CudaDriverLoader;
 import dev.sluice.bindings.cuda.CudaStatus;
 import dev.sluice.bindings.cuda.DriverProbe;
@@ -110,7 +110,7 @@ public final class GpuProbe {
     }
   }
 
-  private static void probeTensorRt(ProbeSteps steps, CudaDriverApi api, GpuReport report) {
+  private static void probeTensorRt(ProbeSteps steps, CudaApi api, GpuReport report) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment device = arena.allocate(JAVA_INT);
       CudaStatus.check(api, api.cuDeviceGet(device, 0), "cuDeviceGet", "0");

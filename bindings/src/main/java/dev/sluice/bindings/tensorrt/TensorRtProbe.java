@@ -4,7 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.sluice.bindings.NativeException;
 import dev.sluice.bindings.cuda.CudaDevice;
-import dev.sluice.bindings.cuda.CudaDriverApi;
+import dev.sluice.bindings.cuda.CudaApi;
 import dev.sluice.bindings.cuda.CudaStatus;
 import dev.sluice.bindings.cuda.DriverReport;
 import dev.sluice.bindings.cuda.GpuReport;
@@ -29,14 +29,14 @@ final class TensorRtProbe {
   private static final int TIMED_RUNS = 500;
 
   private final ProbeSteps steps;
-  private final CudaDriverApi api;
+  private final CudaApi api;
   private final GpuReport report;
   private final ProbeModel model = new ProbeModel();
   private CollectingLogger logger;
   private ProbePlan plan;
   private ProbeEngine engine;
 
-  TensorRtProbe(ProbeSteps steps, CudaDriverApi api, GpuReport report) {
+  TensorRtProbe(ProbeSteps steps, CudaApi api, GpuReport report) {
     this.steps = steps;
     this.api = api;
     this.report = report;

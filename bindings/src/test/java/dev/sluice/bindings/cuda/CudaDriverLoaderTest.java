@@ -57,7 +57,7 @@ class CudaDriverLoaderTest {
 
     assertThat(loaded.missingSymbols()).containsExactly("cuGraphLaunch");
     assertThat(loaded.api().orElseThrow().cuGraphLaunch(1, 2))
-        .isEqualTo(CudaDriverLibrary.CUDA_ERROR_SHARED_OBJECT_SYMBOL_NOT_FOUND);
+        .isEqualTo(CudaStatus.SHARED_OBJECT_SYMBOL_NOT_FOUND.code());
     assertThat(loaded.api().orElseThrow().cuGraphDestroy(1)).isEqualTo(801);
     assertThat(DriverProbe.probe(loaded).status()).isEqualTo(DriverReport.Status.INCOMPLETE);
   }

@@ -56,7 +56,7 @@ class DriverProbeTest {
     "cuInit, 304, FAILED, /dev/nvidia*",
     "cuDriverGetVersion, 999, FAILED, dmesg",
     "cuDeviceGetCount, 3, FAILED, cuInit",
-    "cuDeviceGetName, 101, FAILED, handle",
+    "cuDeviceGetName, 101, FAILED, ordinal",
   })
   void namesTheFailedCallAndTheRemedy(
       String function, int status, DriverReport.Status expected, String remedy) {
@@ -67,7 +67,8 @@ class DriverProbeTest {
     assertThat(report.status()).isEqualTo(expected);
     assertThat(report.missing())
         .startsWith(function + "(")
-        .contains("failed with CUDA_ERROR_OF_TEST_" + status + " (" + status + ")");
+        .contains(
+            "failed with " + CudaStatus.of(status).orElseThrow().cName() + " (" + status + ")");
     assertThat(report.remedy()).contains(remedy);
     assertThat(report.ready()).isFalse();
   }
@@ -76,11 +77,11 @@ class DriverProbeTest {
   void worksWithADriverThatCannotEvenNameItsErrors() {
     FakeCudaDriver driver =
         new FakeCudaDriver()
-            .fail("cuInit", 100)
+            .fail("cuInit", 12_345)
             .fail("cuGetErrorName", 302)
             .fail("cuGetErrorString", 302);
 
-    assertThat(probe(driver, "").missing()).isEqualTo("cuInit(0) failed with CUresult (100)");
+    assertThat(probe(driver, "").missing()).isEqualTo("cuInit(0) failed with CUresult (12345)");
   }
 
   @Test

@@ -67,11 +67,11 @@ public final class FakeCudaDriver {
   }
 
   /** The driver. */
-  public CudaDriverApi api() {
-    return (CudaDriverApi)
+  public CudaApi api() {
+    return (CudaApi)
         Proxy.newProxyInstance(
-            CudaDriverApi.class.getClassLoader(),
-            new Class<?>[] {CudaDriverApi.class},
+            CudaApi.class.getClassLoader(),
+            new Class<?>[] {CudaApi.class},
             (_, method, args) -> {
               calls.add(method.getName());
               Integer failure = failures.get(method.getName());
@@ -81,7 +81,7 @@ public final class FakeCudaDriver {
               if (!answerStream(method.getName(), args)) {
                 answerDevice(method.getName(), args);
               }
-              return CudaDriverApi.CUDA_SUCCESS;
+              return CudaApi.CUDA_SUCCESS;
             });
   }
 
@@ -114,8 +114,8 @@ public final class FakeCudaDriver {
                   JAVA_INT,
                   0,
                   switch ((int) args[1]) {
-                    case CudaDriverApi.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR -> 9;
-                    case CudaDriverApi.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR -> 0;
+                    case CudaConstants.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR -> 9;
+                    case CudaConstants.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR -> 0;
                     default -> 132;
                   });
       case "cuDevicePrimaryCtxRetain" -> {
@@ -142,11 +142,10 @@ public final class FakeCudaDriver {
         live.put(memory.address(), memory);
         ((MemorySegment) args[0]).set(JAVA_LONG, 0, memory.address());
       }
-      case "cuMemcpyHtoDAsync_v2" ->
-          memory(args[0]).copyFrom(((MemorySegment) args[1]).asSlice(0, (long) args[2]));
+      case "cuMemcpyHtoDAsync_v2" -> memory(args[0]).copyFrom(host(args[1], args[2]));
       case "cuMemcpyDtoHAsync_v2" ->
-          ((MemorySegment) args[0]).copyFrom(memory(args[1]).asSlice(0, (long) args[2]));
-      case "cuStreamCreate", "cuEventCreate", "cuGraphInstantiateWithFlags" ->
+          host(args[0], args[2]).copyFrom(memory(args[1]).asSlice(0, (long) args[2]));
+      case "cuStreamCreateWithPriority", "cuEventCreate", "cuGraphInstantiateWithFlags" ->
           make(args[0], function);
       case "cuStreamBeginCapture_v2" -> {
         capturing = true;
@@ -182,6 +181,10 @@ public final class FakeCudaDriver {
 
   private MemorySegment memory(Object address) {
     return (MemorySegment) live.get((long) address);
+  }
+
+  private static MemorySegment host(Object address, Object sizeBytes) {
+    return MemorySegment.ofAddress((long) address).reinterpret((long) sizeBytes);
   }
 
   private static void write(Object out, String text) {

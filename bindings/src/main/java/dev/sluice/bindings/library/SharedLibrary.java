@@ -1,4 +1,4 @@
-package dev.sluice.bindings.cuda;
+package dev.sluice.bindings.library;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
@@ -15,7 +15,7 @@ import java.lang.invoke.MethodHandle;
  *
  * <p>Thread safety: immutable.
  */
-final class SharedLibrary {
+public final class SharedLibrary {
   /** {@code RTLD_LAZY} of {@code dlfcn.h} on Linux. */
   private static final int RTLD_LAZY = 1;
 
@@ -37,7 +37,7 @@ final class SharedLibrary {
    * @param name a path, or a name that the system's loader looks for
    * @throws OpenException with the loader's reason
    */
-  static SharedLibrary open(String name) throws OpenException {
+  public static SharedLibrary open(String name) throws OpenException {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment cName = arena.allocateFrom(name);
       MemorySegment handle;
@@ -59,7 +59,7 @@ final class SharedLibrary {
   }
 
   /** The address of a function, or {@link MemorySegment#NULL}. */
-  MemorySegment find(String symbol) {
+  public MemorySegment find(String symbol) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment cSymbol = arena.allocateFrom(symbol);
       try {
@@ -82,7 +82,7 @@ final class SharedLibrary {
   }
 
   /** The loader refused a library; the message is its reason. */
-  static final class OpenException extends Exception {
+  public static final class OpenException extends Exception {
     private static final long serialVersionUID = 1L;
 
     OpenException(String name, String reason) {

@@ -1,0 +1,2 @@
+/** Shared libraries that are opened at run time, and downcalls into them. Not exported. */
+package dev.sluice.bindings.library;

@@ -1,0 +1,18 @@
+package dev.sluice.bindings.sim;
+
+/**
+ * What a kernel does, in Java. The simulated device finds it by the name of its function.
+ *
+ * <p>Thread safety: any thread may call; launches of one kernel may overlap in different streams.
+ */
+public interface SimulatedKernel {
+  /** Bytes of each parameter, in order; a launch with others fails. */
+  int[] parameterBytes();
+
+  /**
+   * Does the whole grid's work.
+   *
+   * @param launch its dimensions, its arguments and the device's memory
+   */
+  void run(KernelLaunch launch);
+}
