@@ -83,7 +83,8 @@ __device__ inline void resized_image(const u8 *src, int h, int w, D *dst, int ou
     i64 p00 = 0, p01 = 0, p10 = 0, p11 = 0;
     if (inside) {
       const float sy = source_place(y, h, fit_h), sx = source_place(x, w, fit_w);
-      const int y0 = (int)sy, x0 = (int)sx;
+      // A side above 2^24 is no float: its last place may round up.
+      const int y0 = (int)sy < h ? (int)sy : h - 1, x0 = (int)sx < w ? (int)sx : w - 1;
       const int y1 = y0 + 1 < h ? y0 + 1 : h - 1, x1 = x0 + 1 < w ? x0 + 1 : w - 1;
       fy = sy - (float)y0;
       fx = sx - (float)x0;

@@ -4,7 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Ties memory that lives longer to a shorter scope, so that use after that scope throws.
+ * Segments over memory that something else owns.
  *
  * <p>Thread safety: any thread.
  */
@@ -17,5 +17,16 @@ public final class ScopedSegments {
    */
   public static MemorySegment within(MemorySegment segment, Arena arena) {
     return segment.reinterpret(arena, null);
+  }
+
+  /**
+   * Host memory that a native library gave, such as pinned memory. Its use after the library got it
+   * back is not caught.
+   *
+   * @param address where it starts, as the library said
+   * @param sizeBytes how much of it there is
+   */
+  public static MemorySegment ofLibrary(long address, long sizeBytes) {
+    return MemorySegment.ofAddress(address).reinterpret(sizeBytes);
   }
 }

@@ -273,14 +273,15 @@ public record NormalizeImage(
       MemorySegment target,
       long to,
       int c) {
-    int y0 = (int) sy;
+    // A side above 2^24 is no float: its last place may round up.
+    int y0 = Math.min((int) sy, h - 1);
     int y1 = Math.min(y0 + 1, h - 1);
     float fy = sy - y0;
     long upperLine = from + (long) y0 * w * channels;
     long lowerLine = from + (long) y1 * w * channels;
     for (int x = 0; x < fitWidth; x++) {
       float sx = sourcePlace(x, w, fitWidth);
-      int x0 = (int) sx;
+      int x0 = Math.min((int) sx, w - 1);
       int x1 = Math.min(x0 + 1, w - 1);
       float fx = sx - x0;
       float v00 = pixel(source, upperLine + (long) x0 * channels);
