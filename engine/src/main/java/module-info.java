@@ -5,9 +5,12 @@ module dev.sluice.engine {
   exports dev.sluice.engine.cpu;
   exports dev.sluice.engine.format;
   exports dev.sluice.engine.npy;
+  exports dev.sluice.engine.stage;
 
   // Jackson builds the manifest's records.
   opens dev.sluice.engine.format to
+      tools.jackson.databind;
+  opens dev.sluice.engine.stage to
       tools.jackson.databind;
 
   requires transitive dev.sluice.bindings;

@@ -23,7 +23,7 @@ final class TestPackages {
 
   static Manifest manifest(Path target) {
     return new Manifest(
-        Manifest.FORMAT_VERSION,
+        Manifest.PLAIN_VERSION,
         "sluice test",
         "tiny \"model\"",
         new Signature(
