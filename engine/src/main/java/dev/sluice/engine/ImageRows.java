@@ -27,7 +27,16 @@ public final class ImageRows {
     this.stage = step.stage();
   }
 
-  static ImageRows of(Inputs inputs, Signature signature, StagePlan plan, int index) {
+  /**
+   * Images into inputs of one's own, where samples are collected before a request takes them, say.
+   *
+   * @param inputs where the images and their sizes are written
+   * @param signature what callers see
+   * @param plan the stages of the package
+   * @param index of the input that takes images
+   * @throws IllegalArgumentException where the input does not take images
+   */
+  public static ImageRows of(Inputs inputs, Signature signature, StagePlan plan, int index) {
     StagePlan.InputStep step = plan.images(index);
     if (step == null) {
       throw new IllegalArgumentException(
