@@ -1,4 +1,6 @@
 /** CUDA kernels, their launch descriptors and their Java references. */
 module dev.sluice.kernels {
+  exports dev.sluice.kernels;
+
   requires transitive dev.sluice.bindings;
 }

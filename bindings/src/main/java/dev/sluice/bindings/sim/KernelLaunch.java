@@ -42,11 +42,14 @@ public interface KernelLaunch {
   MemorySegment argument(int index);
 
   /**
-   * Memory of the device, as the kernel may touch it. An access that this refuses makes the launch
-   * fail late, as on a device: with CUDA_ERROR_ILLEGAL_ADDRESS, and the context is lost.
+   * Memory of the device that the kernel writes, and may read. An access that this refuses makes
+   * the launch fail late, as on a device: with CUDA_ERROR_ILLEGAL_ADDRESS, and the context is lost.
    *
    * @param address a {@code CUdeviceptr}, or pinned host memory
    * @param sizeBytes how many bytes from there; all of them must lie in one live allocation
    */
   MemorySegment device(long address, long sizeBytes);
+
+  /** The same for memory that the kernel only reads; the segment is read-only. */
+  MemorySegment deviceInput(long address, long sizeBytes);
 }

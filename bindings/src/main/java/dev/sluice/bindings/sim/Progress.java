@@ -1,0 +1,302 @@
+package dev.sluice.bindings.sim;
+
+import dev.sluice.bindings.cuda.CudaStatus;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
+
+/**
+ * Runs what the streams hold: on threads, or step by step. An operation runs when it is its
+ * stream's first, what it waits for has passed, and the implicit order with the legacy stream
+ * allows it. It runs without the lock, so that kernels and host functions may take their time.
+ *
+ * <p>After a failure that loses the device, what is left is dropped, but events pass, so that
+ * nobody waits for ever.
+ *
+ * <p>Thread safety: methods are called with the lock held, unless they say otherwise.
+ */
+final class Progress {
+  private final ReentrantLock lock;
+  private final Condition changed;
+  private final Memory memory;
+  private final SimulatedDevices options;
+  private final List<SimStream> streams = new ArrayList<>();
+  private final List<String> failures = new ArrayList<>();
+  private final Random order;
+  private final ExecutorService workers;
+  private final Clock observed = new Clock();
+  private long sequence;
+  private int streamIds;
+  private int lost;
+
+  Progress(ReentrantLock lock, Memory memory, SimulatedDevices options) {
+    this.lock = lock;
+    this.changed = lock.newCondition();
+    this.memory = memory;
+    this.options = options;
+    this.order = new Random(options.stepSeed);
+    this.workers =
+        options.stepped
+            ? null
+            : Executors.newCachedThreadPool(
+                Thread.ofPlatform().daemon().name("simulated-stream-", 0).factory());
+  }
+
+  int nextStreamId() {
+    return streamIds++;
+  }
+
+  void add(SimStream stream) {
+    streams.add(stream);
+  }
+
+  /** The status that every call returns once the device is lost; 0 before. */
+  int lost() {
+    return lost;
+  }
+
+  void lose(int code, String reason) {
+    failures.add(reason);
+    if (lost == 0) {
+      lost = code;
+    }
+    changed.signalAll();
+    if (workers != null) {
+      streams.forEach(this::schedule);
+    }
+  }
+
+  List<String> failures() {
+    return List.copyOf(failures);
+  }
+
+  /**
+   * Whether the stream would run a new operation at once: nothing is queued that it comes after.
+   */
+  boolean isFree(SimStream stream) {
+    if (!stream.isIdle()) {
+      return false;
+    }
+    for (int i = 0; i < streams.size(); i++) {
+      SimStream other = streams.get(i);
+      if (!other.isIdle() && ordered(stream, other)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Whether the implicit order of the legacy stream stands between two streams. */
+  private static boolean ordered(SimStream a, SimStream b) {
+    return a.context == b.context && (a.legacy && b.isBlocking() || b.legacy && a.isBlocking());
+  }
+
+  /** Brings the stream's clock up to what a call of now comes after. Allocates nothing. */
+  long order(SimStream stream) {
+    stream.clock.join(observed);
+    for (int i = 0; i < streams.size(); i++) {
+      SimStream other = streams.get(i);
+      if (ordered(stream, other)) {
+        stream.clock.join(other.clock);
+      }
+    }
+    return stream.clock.advance(stream.id);
+  }
+
+  void enqueue(SimStream stream, Action action) {
+    long tick = order(stream);
+    stream.queue.add(new Operation(action, stream, ++sequence, stream.clock.copy(), tick));
+    if (!options.stepped) {
+      schedule(stream);
+    }
+  }
+
+  /** What the caller has seen done is before all that is called from now on. */
+  void observe(Clock clock) {
+    observed.join(clock);
+  }
+
+  private void schedule(SimStream stream) {
+    if (!stream.active && isRunnable(stream)) {
+      stream.active = true;
+      workers.execute(() -> drain(stream));
+    }
+  }
+
+  private boolean isRunnable(SimStream stream) {
+    Operation head = stream.queue.peek();
+    if (head == null) {
+      return false;
+    }
+    if (lost != 0) {
+      return true;
+    }
+    for (SimStream other : streams) {
+      Operation first = other.queue.peek();
+      if (first != null && first.sequence() < head.sequence() && ordered(stream, other)) {
+        return false;
+      }
+    }
+    return head.action().ready();
+  }
+
+  /** A worker's loop; called without the lock. */
+  private void drain(SimStream stream) {
+    lock.lock();
+    try {
+      while (isRunnable(stream)) {
+        runHead(stream);
+        streams.forEach(this::schedule);
+      }
+    } finally {
+      stream.active = false;
+      forget(stream);
+      changed.signalAll();
+      lock.unlock();
+    }
+  }
+
+  /** Runs a stream's first operation, without the lock meanwhile. */
+  private void runHead(SimStream stream) {
+    Operation operation = stream.queue.peek();
+    boolean skip = lost != 0 && !(operation.action() instanceof Action.RecordEvent);
+    if (!skip) {
+      lock.unlock();
+      try {
+        operation.action().run(new Running(operation));
+      } catch (Refused e) {
+        failedRun(e.code(), operation, e.getMessage());
+      } catch (RuntimeException | Error e) {
+        // Whatever a kernel throws is a kernel that failed.
+        failedRun(CudaStatus.LAUNCH_FAILED.code(), operation, e.toString());
+      } finally {
+        lock.lock();
+      }
+    }
+    stream.queue.poll();
+    changed.signalAll();
+  }
+
+  private void failedRun(int code, Operation operation, String reason) {
+    lock.lock();
+    try {
+      lose(code, operation.stream() + ": " + reason);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Runs one operation of a stepped device; false where none can run. */
+  boolean step() {
+    List<SimStream> runnable = streams.stream().filter(s -> !s.active && isRunnable(s)).toList();
+    if (runnable.isEmpty()) {
+      return false;
+    }
+    step(runnable.get(order.nextInt(runnable.size())));
+    return true;
+  }
+
+  boolean step(SimStream stream) {
+    if (stream.active || !isRunnable(stream)) {
+      return false;
+    }
+    stream.active = true;
+    try {
+      runHead(stream);
+    } finally {
+      stream.active = false;
+      forget(stream);
+      changed.signalAll();
+    }
+    return true;
+  }
+
+  /**
+   * Blocks a caller until something holds. On a stepped device the caller makes the steps; where
+   * there is none left to make, and nobody else is making one, it would block for ever.
+   */
+  void await(BooleanSupplier done, String what) {
+    while (!done.getAsBoolean()) {
+      if (options.stepped && step()) {
+        continue;
+      }
+      if (options.stepped && streams.stream().noneMatch(stream -> stream.active)) {
+        throw new IllegalStateException(
+            what + " would block for ever: no operation of any stream can run");
+      }
+      changed.awaitUninterruptibly();
+    }
+  }
+
+  /** Whether nothing is left in any stream of a context; null: of all contexts. */
+  boolean isDone(SimContext context) {
+    return streams.stream()
+        .allMatch(stream -> (context != null && stream.context != context) || stream.isIdle());
+  }
+
+  /** Forgets a stream that was destroyed, once it has run dry. */
+  void forget(SimStream stream) {
+    if (stream.destroyed && stream.isIdle()) {
+      streams.remove(stream);
+    }
+  }
+
+  List<SimStream> streams() {
+    return streams;
+  }
+
+  void close() {
+    if (workers != null) {
+      workers.shutdown();
+    }
+  }
+
+  /** What an operation that runs may touch. */
+  private final class Running implements Action.Run {
+    private final Operation operation;
+
+    Running(Operation operation) {
+      this.operation = operation;
+    }
+
+    @Override
+    public MemorySegment memory(long address, long sizeBytes, boolean write, String what) {
+      if (sizeBytes == 0) {
+        return MemorySegment.NULL;
+      }
+      lock.lock();
+      try {
+        return memory.access(address, sizeBytes, write, operation, what);
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    @Override
+    public void pass(SimEvent event, long record) {
+      lock.lock();
+      try {
+        event.pass(record, options.nanoClock.getAsLong());
+        changed.signalAll();
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    @Override
+    public void free(Allocation allocation) {
+      lock.lock();
+      try {
+        memory.release(allocation);
+      } finally {
+        lock.unlock();
+      }
+    }
+  }
+}

@@ -1,0 +1,116 @@
+package dev.sluice.bindings.sim;
+
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.LongSupplier;
+
+/**
+ * What a simulated driver and its devices are like; see {@link SimulatedCuda#builder}.
+ *
+ * <p>Thread safety: for one thread.
+ */
+public final class SimulatedDevices {
+  int driverVersion = 13_000;
+  int devices = 1;
+  long memoryBytes = 80L << 30;
+  int computeMajor = 9;
+  int computeMinor;
+  int multiprocessors = 132;
+  int computeMode;
+  String name = "Simulated GPU";
+  boolean stepped;
+  long stepSeed;
+  boolean logged;
+  LongSupplier nanoClock = System::nanoTime;
+  FaultPlan faults = FaultPlan.none();
+  final Map<String, SimulatedKernel> kernels = new HashMap<>();
+
+  SimulatedDevices() {}
+
+  /** How many devices there are; 1 by default. */
+  public SimulatedDevices devices(int count) {
+    devices = count;
+    return this;
+  }
+
+  /** What {@code cuDriverGetVersion} answers; 13000 by default. */
+  public SimulatedDevices driverVersion(int version) {
+    driverVersion = version;
+    return this;
+  }
+
+  /**
+   * Memory of each device; 80 GiB by default. It takes no memory of this machine until it is used.
+   */
+  public SimulatedDevices memoryBytes(long bytes) {
+    memoryBytes = bytes;
+    return this;
+  }
+
+  /** Compute capability and multiprocessors; those of an H100 by default. */
+  public SimulatedDevices architecture(int major, int minor, int multiprocessorCount) {
+    computeMajor = major;
+    computeMinor = minor;
+    multiprocessors = multiprocessorCount;
+    return this;
+  }
+
+  /** A {@code CU_COMPUTEMODE_*}; where it prohibits, no context can be made. */
+  public SimulatedDevices computeMode(int mode) {
+    computeMode = mode;
+    return this;
+  }
+
+  /** The name of each device. */
+  public SimulatedDevices name(String deviceName) {
+    name = Objects.requireNonNull(deviceName, "deviceName");
+    return this;
+  }
+
+  /** What the functions of modules do. */
+  public SimulatedDevices kernels(Map<String, SimulatedKernel> byName) {
+    kernels.putAll(byName);
+    return this;
+  }
+
+  /** What goes wrong. */
+  public SimulatedDevices faults(FaultPlan plan) {
+    faults = Objects.requireNonNull(plan, "plan");
+    return this;
+  }
+
+  /** Streams run by themselves, on threads; the default. */
+  public SimulatedDevices threaded() {
+    stepped = false;
+    return this;
+  }
+
+  /**
+   * Streams run one operation with each {@link SimulatedCuda#step}, and where a caller waits for
+   * them. Which stream is next is drawn by a seed: the same seed and the same calls give the same
+   * order.
+   */
+  public SimulatedDevices stepped(long seed) {
+    stepped = true;
+    stepSeed = seed;
+    return this;
+  }
+
+  /** Keeps a log of the calls; off by default. */
+  public SimulatedDevices logged() {
+    logged = true;
+    return this;
+  }
+
+  /** The time of events, in nanoseconds. */
+  public SimulatedDevices clock(LongSupplier nanoTime) {
+    nanoClock = Objects.requireNonNull(nanoTime, "nanoTime");
+    return this;
+  }
+
+  /** The driver. */
+  public SimulatedCuda build() {
+    return new SimulatedCuda(this);
+  }
+}
