@@ -14,7 +14,7 @@ module dev.sluice.engine {
       tools.jackson.databind;
 
   requires transitive dev.sluice.bindings;
-  requires dev.sluice.kernels;
+  requires transitive dev.sluice.kernels;
   requires HdrHistogram;
   requires tools.jackson.databind;
 }

@@ -1,6 +1,7 @@
 package dev.sluice.engine;
 
 import dev.sluice.engine.stage.InputStage;
+import dev.sluice.engine.stage.InputStep;
 import dev.sluice.engine.stage.StagePlan;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -18,10 +19,10 @@ public final class ImageRows {
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final Inputs inputs;
-  private final StagePlan.InputStep step;
+  private final InputStep step;
   private final InputStage stage;
 
-  private ImageRows(Inputs inputs, StagePlan.InputStep step) {
+  private ImageRows(Inputs inputs, InputStep step) {
     this.inputs = inputs;
     this.step = step;
     this.stage = step.stage();
@@ -37,7 +38,7 @@ public final class ImageRows {
    * @throws IllegalArgumentException where the input does not take images
    */
   public static ImageRows of(Inputs inputs, Signature signature, StagePlan plan, int index) {
-    StagePlan.InputStep step = plan.images(index);
+    InputStep step = plan.images(index);
     if (step == null) {
       throw new IllegalArgumentException(
           "input "

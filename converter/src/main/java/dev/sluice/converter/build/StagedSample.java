@@ -3,12 +3,11 @@ package dev.sluice.converter.build;
 import dev.sluice.bindings.ElementType;
 import dev.sluice.engine.Shape;
 import dev.sluice.engine.TensorSpec;
-import dev.sluice.engine.stage.HostStages;
 import dev.sluice.engine.stage.InputStage;
 import dev.sluice.engine.stage.OutputStage;
 import dev.sluice.engine.stage.StagePlan;
-import dev.sluice.engine.stage.StagePlan.InputStep;
-import dev.sluice.engine.stage.StagePlan.OutputStep;
+import dev.sluice.engine.stage.InputStep;
+import dev.sluice.engine.stage.OutputStep;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -86,7 +85,7 @@ final class StagedSample {
     }
     byte[] filled = new byte[Math.toIntExact(stage.type().byteSize(shape.elementCount()))];
     SampleTensor input = new SampleTensor(stage.type(), shape, MemorySegment.ofArray(filled));
-    HostStages.input(step, images.data(), extents, input.data(), count);
+    step.run(images.data(), extents, input.data(), count);
     modelInputs.set(step.model(), input);
   }
 
@@ -124,8 +123,7 @@ final class StagedSample {
       for (int i = 0; i < specs.size(); i++) {
         all[first + i] = tensor(specs.get(i), new byte[rows * stage.k() * Integer.BYTES]);
       }
-      HostStages.output(
-          step, scores.data(), all[step.values()].data(), all[step.indices()].data(), rows);
+      step.run(scores.data(), all[step.values()].data(), all[step.indices()].data(), rows);
       if (!ranked(stage, scores, rows, margin)) {
         all[step.indices()] = null;
       }

@@ -5,7 +5,7 @@ import dev.sluice.engine.Engine;
 import dev.sluice.engine.TensorSpec;
 import dev.sluice.engine.npy.Npy;
 import dev.sluice.engine.npy.NpyArray;
-import dev.sluice.engine.stage.StagePlan;
+import dev.sluice.engine.stage.InputStep;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -71,7 +71,7 @@ final class DataFolder {
     TensorSpec only = onlyInput();
     if (only != null && ImageFolder.isOne(folder)) {
       int index = engine.signature().inputIndex(only.name());
-      StagePlan.InputStep step = engine.stages().images(index);
+      InputStep step = engine.stages().images(index);
       if (step != null) {
         ImageFolder images = ImageFolder.of(folder);
         return List.of(Map.of(only.name(), new RowSource.Images(index, step.stage(), images)));

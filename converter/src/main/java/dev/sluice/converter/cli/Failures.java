@@ -76,6 +76,7 @@ final class Failures {
       case BelowBarException _ -> BELOW_BAR;
       case BadInputException _, ParameterException _ -> BAD_INPUT;
       case PackageException _, ModelException _, NpyException _, ImageException _ -> BAD_INPUT;
+      case InferenceException e when e.reason() == InferenceException.Reason.BAD_INPUT -> BAD_INPUT;
       case FileSystemException e -> isFull(e) ? FAILED : BAD_INPUT;
       default -> FAILED;
     };

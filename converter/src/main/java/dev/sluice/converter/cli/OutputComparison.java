@@ -1,6 +1,7 @@
 package dev.sluice.converter.cli;
 
 import dev.sluice.bindings.ElementType;
+import dev.sluice.engine.format.TensorDifference;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -84,7 +85,7 @@ final class OutputComparison {
   private void rank(Tensor actual, Tensor reference, long count) {
     long extent = actual.shape().rank() == 0 ? 1 : actual.shape().dim(0);
     long columns = extent == 0 ? 0 : count / extent;
-    boolean real = dev.sluice.engine.format.TensorDifference.isReal(actual.type());
+    boolean real = TensorDifference.isReal(actual.type());
     if (columns < (real ? 2 : 1)) {
       return;
     }

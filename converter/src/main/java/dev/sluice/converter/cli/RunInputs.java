@@ -7,7 +7,7 @@ import dev.sluice.engine.Engine;
 import dev.sluice.engine.Shape;
 import dev.sluice.engine.Signature;
 import dev.sluice.engine.TensorSpec;
-import dev.sluice.engine.stage.StagePlan;
+import dev.sluice.engine.stage.InputStep;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -130,7 +130,7 @@ record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce) {
   private static RowSource source(int index, Path file, Engine engine)
       throws IOException, BadInputException {
     TensorSpec spec = engine.signature().inputs().get(index);
-    StagePlan.InputStep step = engine.stages().images(index);
+    InputStep step = engine.stages().images(index);
     if (ImageFile.isNamedLikeOne(file) || (step != null && Files.isDirectory(file))) {
       if (step == null) {
         throw new BadInputException(
@@ -150,7 +150,7 @@ record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce) {
   static RowSource source(int index, Tensor tensor, Path file, Engine engine)
       throws BadInputException {
     TensorSpec spec = engine.signature().inputs().get(index);
-    StagePlan.InputStep step = engine.stages().images(index);
+    InputStep step = engine.stages().images(index);
     if (step != null
         && step.stage().anySize()
         && tensor.type() == ElementType.UINT8
@@ -291,7 +291,7 @@ record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce) {
       Shape shape = source.shape();
       boolean part = shape.rank() > 0 && rowsOfRun != rows;
       shapes.put(specs.get(source.input()).name(), part ? shape.withDim(0, rowsOfRun) : shape);
-      StagePlan.InputStep step = engine.stages().images(source.input());
+      InputStep step = engine.stages().images(source.input());
       if (step != null && step.sizes() >= 0) {
         shapes.putIfAbsent(specs.get(step.sizes()).name(), Shape.of(rowsOfRun, 2));
       }

@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -248,8 +249,7 @@ final class VerifyCommand implements Callable<Integer> {
     return object;
   }
 
-  private static java.util.function.Consumer<PrintWriter> text(
-      List<OutputComparison> outputs, long samples) {
+  private static Consumer<PrintWriter> text(List<OutputComparison> outputs, long samples) {
     TextTable table = new TextTable();
     table.row("output", "max abs", "max rel", "SQNR dB", "cosine", "top-1");
     for (OutputComparison one : outputs) {

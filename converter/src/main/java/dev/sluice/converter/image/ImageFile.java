@@ -4,6 +4,7 @@ import dev.sluice.engine.stage.InputStage;
 import java.awt.image.BufferedImage;
 import java.io.EOFException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -133,7 +134,7 @@ public final class ImageFile {
   }
 
   private static String resemblance(byte[] head) {
-    String start = new String(head, java.nio.charset.StandardCharsets.ISO_8859_1);
+    String start = new String(head, StandardCharsets.ISO_8859_1);
     if (start.startsWith("GIF8")) {
       return ", but a GIF";
     }

@@ -11,7 +11,7 @@ import dev.sluice.engine.format.SluicePackage;
 import dev.sluice.engine.npy.Npy;
 import dev.sluice.engine.npy.NpyArray;
 import dev.sluice.engine.npy.NpyException;
-import dev.sluice.engine.stage.StagePlan;
+import dev.sluice.engine.stage.InputStep;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -124,7 +124,7 @@ public final class PackageSamples {
 
   /** Images of which no golden sample tells a size get the largest. */
   private static void fillSizes(Engine engine, TensorSpec spec, List<MemorySegment> ones) {
-    for (StagePlan.InputStep step : engine.stages().inputs()) {
+    for (InputStep step : engine.stages().inputs()) {
       if (step.sizes() >= 0 && step.stage().sizeTensor().equals(spec.name())) {
         MemorySegment sizes = ones.getFirst();
         for (long at = 0; at < sizes.byteSize(); at += 2 * Integer.BYTES) {

@@ -4,7 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sluice.converter.image.Image;
 import dev.sluice.converter.image.ImageFile;
-import dev.sluice.engine.Admission;
+import dev.sluice.converter.onnx.ModelReader;
+import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.engine.Engine;
 import dev.sluice.engine.EngineOptions;
 import dev.sluice.engine.Request;
@@ -14,7 +15,6 @@ import dev.sluice.engine.stage.OutputStageSpec;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -48,11 +48,11 @@ class RealStagesTest {
         Request request = engine.newRequest()) {
       for (String line : lines.subList(1, lines.size())) {
         String[] fields = line.split("\t", -1);
-        assertThat(request.claim(1, Duration.ofSeconds(30))).isEqualTo(Admission.ADMITTED);
-        source.put(RealModels.file("images/" + fields[0]), request);
-        int best = request.run().output(1).getAtIndex(ValueLayout.JAVA_INT, 0);
-        request.close();
-        right += best == Integer.parseInt(fields[1]) ? 1 : 0;
+        try (Request request = engine.claim(1)) {
+          source.put(RealModels.file("images/" + fields[0]), request);
+          int best = request.run().output(1).getAtIndex(ValueLayout.JAVA_INT, 0);
+          right += best == Integer.parseInt(fields[1]) ? 1 : 0;
+        }
       }
     }
     return right;
@@ -60,7 +60,7 @@ class RealStagesTest {
 
   private record Names(String input, String output) {
     static Names of(Path model) throws Exception {
-      var read = dev.sluice.converter.onnx.ModelReader.read(model);
+      OnnxModel read = ModelReader.read(model);
       return new Names(read.inputs().getFirst().name(), read.outputs().getFirst().name());
     }
   }
@@ -92,7 +92,7 @@ class RealStagesTest {
     assertThat(right).isBetween(56, 64);
   }
 
-  /** As they are: stretched, or with grey at the sides, costs a few. */
+  /** As they are: nothing is cut off, which makes up for stretching and grey sides. */
   @ParameterizedTest
   @CsvSource({"resize", "letterbox"})
   void photographsAsTheyAre(String fit) throws Exception {
@@ -106,6 +106,6 @@ class RealStagesTest {
               request.image(0).put(0, image.height(), image.width(), image.pixels());
             });
     System.out.println("squeezenet, " + fit + ": " + right + " of 100");
-    assertThat(right).isBetween(fit.equals("resize") ? 45 : 35, 64);
+    assertThat(right).isBetween(fit.equals("resize") ? 60 : 53, fit.equals("resize") ? 72 : 65);
   }
 }

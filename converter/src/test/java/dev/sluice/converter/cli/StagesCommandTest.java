@@ -128,7 +128,7 @@ class StagesCommandTest {
     assertThat(ints(folder.resolve("scores.index.npy"))).containsExactly(2);
     writeSize(size, 0, 7);
     Cli.run("run", built, "--input", "image=" + pixels, "--input", "image.size=" + size)
-        .refused(1, "an image of 0x7");
+        .refused(2, "an image of 0x7");
     Cli.run("run", built, "--input", "image=" + images(), "--input", "image.size=" + size)
         .refused(2, "'image.size' comes with the images");
   }

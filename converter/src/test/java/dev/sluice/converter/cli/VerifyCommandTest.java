@@ -7,6 +7,7 @@ import dev.sluice.bindings.ElementType;
 import dev.sluice.bindings.onnxruntime.TinyModel;
 import dev.sluice.converter.image.TestImages;
 import dev.sluice.engine.Shape;
+import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
@@ -169,8 +170,7 @@ class VerifyCommandTest {
     Path data = data("images");
     for (int i = 0; i < 9; i++) {
       TestImages.write(
-          data.resolve(i + ".png"),
-          TestImages.noise(5 + i, 20 - i, java.awt.image.BufferedImage.TYPE_INT_RGB, i));
+          data.resolve(i + ".png"), TestImages.noise(5 + i, 20 - i, BufferedImage.TYPE_INT_RGB, i));
     }
     JsonNode json =
         Cli.run("verify", built, "--against", model, "--data", data, "--max-abs", "1e-5", "--json")

@@ -18,6 +18,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Random;
+import java.util.stream.IntStream;
 import java.util.zip.CRC32;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -247,7 +248,7 @@ class ImageFileTest {
     Files.writeString(folder.resolve("labels.tsv"), "x");
     ImageFolder images = ImageFolder.of(folder);
     assertThat(images.count()).isEqualTo(4);
-    assertThat(java.util.stream.IntStream.range(0, 4).mapToObj(images::name))
+    assertThat(IntStream.range(0, 4).mapToObj(images::name))
         .containsExactly("a/b.jpeg", "a/z.jpg", "b.png", "c.png");
     assertThat(ImageFolder.of(folder.resolve("c.png")).name(0)).isEqualTo("c.png");
     Path empty = Files.createDirectory(folder.resolve("empty"));

@@ -1,5 +1,6 @@
 package dev.sluice.converter.image;
 
+import java.awt.Color;
 import java.awt.Graphics2D;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
@@ -32,7 +33,7 @@ public final class TestImages {
   public static BufferedImage plain(int height, int width, int colour) {
     BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
     Graphics2D graphics = image.createGraphics();
-    graphics.setColor(new java.awt.Color(colour));
+    graphics.setColor(new Color(colour));
     graphics.fillRect(0, 0, width, height);
     graphics.dispose();
     return image;

@@ -54,11 +54,11 @@ public record InputStage(
   /** What the name of the input with the images' sizes ends in. */
   public static final String SIZE_SUFFIX = ".size";
 
-  /** The longest side of an image; with it every index into one fits an {@code int}. */
+  /** The longest side of an image. */
   public static final int MAX_SIDE = 16_384;
 
-  /** Most bytes of one image. */
-  public static final int MAX_BYTES = 1 << 28;
+  /** Most pixels of one image: the kernel finds its place in a line with a float's 24 bits. */
+  public static final int MAX_PIXELS = 1 << 24;
 
   /**
    * Copies the lists and checks all values.
@@ -79,9 +79,8 @@ public record InputStage(
     side(sourceHeight, who + "sourceHeight");
     side(sourceWidth, who + "sourceWidth");
     require(
-        (long) sourceHeight * sourceWidth * channels <= MAX_BYTES
-            && (long) height * width * channels <= MAX_BYTES,
-        who + "an image of more than " + MAX_BYTES + " bytes");
+        (long) sourceHeight * sourceWidth <= MAX_PIXELS && (long) height * width <= MAX_PIXELS,
+        who + "an image of more than " + MAX_PIXELS + " pixels");
     require(fill >= 0 && fill <= 255, who + "fill is " + fill + ", not 0 to 255");
     require(usable(scale) && scale > 0, who + "scale is " + scale + ", not positive");
     mean = values(mean, channels, who + "mean");

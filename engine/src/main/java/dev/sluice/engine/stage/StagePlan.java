@@ -15,9 +15,9 @@ import java.util.Set;
 
 /**
  * The stages of a package laid over the inputs and outputs of its model: what callers see, which of
- * their tensors each stage reads and writes, and so which kernel a backend has to run on which of
- * them. A backend on the host runs it with {@link StagedBackend}; one on a device launches the
- * kernels in its own stream.
+ * their tensors each stage reads and writes, and which kernel does it with which parameters. A
+ * backend on the host runs it with {@link StagedBackend}; one on a device launches what {@link
+ * InputStep#prepare} and {@link OutputStep#prepare} prepare.
  *
  * <p>Thread safety: immutable.
  */
@@ -40,26 +40,6 @@ public final class StagePlan {
 
   private final List<Integer> modelOutputs = new ArrayList<>();
 
-  /**
-   * A stage before the model.
-   *
-   * @param stage what is done
-   * @param model index of the model's input that it fills
-   * @param served index of the served input with the images
-   * @param sizes index of the served input with their sizes, or -1 where all have one size
-   */
-  public record InputStep(InputStage stage, int model, int served, int sizes) {}
-
-  /**
-   * A stage after the model.
-   *
-   * @param stage what is done
-   * @param model index of the model's output that it reads
-   * @param values index of the served output with the scores or probabilities
-   * @param indices index of the served output that says where they stand
-   */
-  public record OutputStep(OutputStage stage, int model, int values, int indices) {}
-
   private StagePlan(Signature model, boolean batched, List<Stage> stages) {
     this.model = model;
     this.batched = batched;
@@ -69,7 +49,7 @@ public final class StagePlan {
       TensorSpec spec = model.inputs().get(i);
       if (find(stages, spec.name(), true) instanceof InputStage stage) {
         stage.check(spec);
-        inputs.add(new InputStep(stage, i, in.size(), stage.anySize() ? in.size() + 1 : -1));
+        inputs.add(InputStep.of(stage, i, in.size()));
         add(stage, spec, in, modelInputs);
       } else {
         in.add(spec);
@@ -80,9 +60,7 @@ public final class StagePlan {
       TensorSpec spec = model.outputs().get(i);
       if (find(stages, spec.name(), false) instanceof OutputStage stage) {
         stage.check(spec);
-        boolean indexFirst = stage.kind() == OutputStage.Kind.ARGMAX;
-        int at = out.size();
-        outputs.add(new OutputStep(stage, i, indexFirst ? at + 1 : at, indexFirst ? at : at + 1));
+        outputs.add(OutputStep.of(stage, i, out.size()));
         add(stage, spec, out, modelOutputs);
       } else {
         out.add(spec);

@@ -1,5 +1,6 @@
 package dev.sluice.engine.stage;
 
+import dev.sluice.kernels.TopK;
 import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,7 +15,7 @@ import java.util.stream.Collectors;
  */
 final class StageWords {
   /** Most results of a top-k. */
-  static final int MAX_K = 64;
+  static final int MAX_K = TopK.MAX_K;
 
   private static final Pattern SIZE = Pattern.compile("(\\d{1,5})[xX](\\d{1,5})");
 

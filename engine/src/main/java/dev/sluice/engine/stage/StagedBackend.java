@@ -1,6 +1,7 @@
 package dev.sluice.engine.stage;
 
 import dev.sluice.engine.Signature;
+import dev.sluice.engine.TensorSpec;
 import dev.sluice.engine.backend.Backend;
 import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.backend.BatchMemory;
@@ -67,12 +68,12 @@ public final class StagedBackend implements Backend {
   }
 
   private void checkKey(ShapeKey key) throws BackendException {
-    List<dev.sluice.engine.TensorSpec> inputs = plan.served().inputs();
+    List<TensorSpec> inputs = plan.served().inputs();
     boolean fits = key.inputs().size() == inputs.size();
     for (int i = 0; fits && i < inputs.size(); i++) {
       fits = plan.modelInput(i) >= 0 || inputs.get(i).shape().accepts(key.inputs().get(i));
     }
-    for (StagePlan.InputStep step : plan.inputs()) {
+    for (InputStep step : plan.inputs()) {
       fits =
           fits
               && (step.sizes() < 0

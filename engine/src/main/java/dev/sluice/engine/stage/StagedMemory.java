@@ -7,8 +7,6 @@ import dev.sluice.engine.TensorSpec;
 import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.backend.BatchMemory;
 import dev.sluice.engine.backend.ShapeKey;
-import dev.sluice.engine.stage.StagePlan.InputStep;
-import dev.sluice.engine.stage.StagePlan.OutputStep;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
@@ -136,12 +134,11 @@ final class StagedMemory implements BatchMemory {
     for (int i = 0; i < inputSteps.size(); i++) {
       InputStep step = inputSteps.get(i);
       Tensor images = inputs[step.served()];
-      HostStages.input(
-          step,
+      step.run(
           images.memory().segment(),
           step.sizes() < 0 ? null : inputs[step.sizes()].memory().segment(),
           model.input(step.model()),
-          Math.toIntExact(rows * (images.rowBytes() / step.stage().capacityBytes())));
+          rows * (images.rowBytes() / step.stage().capacityBytes()));
     }
   }
 
@@ -153,12 +150,11 @@ final class StagedMemory implements BatchMemory {
     for (int i = 0; i < outputSteps.size(); i++) {
       OutputStep step = outputSteps.get(i);
       Tensor values = outputs[step.values()];
-      HostStages.output(
-          step,
+      step.run(
           model.output(step.model()),
           values.memory().segment(),
           outputs[step.indices()].memory().segment(),
-          Math.toIntExact(rows * (values.rowBytes() / ((long) Float.BYTES * step.stage().k()))));
+          rows * (values.rowBytes() / ((long) Float.BYTES * step.stage().k())));
     }
   }
 

@@ -10,10 +10,16 @@ final class PlainStages {
    * @param pixels row, column, channel
    */
   static double[][][] image(InputStage stage, byte[] pixels, int height, int width) {
-    double ratio = Math.min((double) stage.height() / height, (double) stage.width() / width);
-    boolean box = stage.fit() == Fit.LETTERBOX;
-    int innerHeight = box ? inner(height * ratio, stage.height()) : stage.height();
-    int innerWidth = box ? inner(width * ratio, stage.width()) : stage.width();
+    int innerHeight = stage.height();
+    int innerWidth = stage.width();
+    if (stage.fit() == Fit.LETTERBOX) {
+      Fraction ratio =
+          stage.height() * width <= stage.width() * height
+              ? new Fraction(stage.height(), height)
+              : new Fraction(stage.width(), width);
+      innerHeight = ratio.times(height);
+      innerWidth = ratio.times(width);
+    }
     int top = (stage.height() - innerHeight) / 2;
     int left = (stage.width() - innerWidth) / 2;
     double[][][] out = new double[stage.channels()][stage.height()][stage.width()];
@@ -35,8 +41,12 @@ final class PlainStages {
     return out;
   }
 
-  private static int inner(double extent, int most) {
-    return Math.clamp(Math.round(extent), 1, most);
+  /** Exact, so that a half is one. */
+  private record Fraction(int above, int below) {
+    /** Times an extent, rounded half up, at least 1. */
+    int times(int extent) {
+      return Math.max(1, Math.floorDiv(2 * above * extent + below, 2 * below));
+    }
   }
 
   private static double sample(

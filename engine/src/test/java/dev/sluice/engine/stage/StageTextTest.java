@@ -169,7 +169,7 @@ class StageTextTest {
     "y=softmax_topk,is no output stage",
     "y=softmax_topk:,is no output stage",
     "y=softmax_topk:0,K is 1 to",
-    "y=softmax_topk:65,K is 1 to",
+    "y=softmax_topk:33,K is 1 to",
     "y=softmax_topk:-1,is no output stage",
     "y=argmax:2,is no output stage",
   })
