@@ -43,9 +43,8 @@ class RealStagesTest {
     assertThat(result.manifest().golden()).isNotEmpty();
     List<String> lines = Files.readAllLines(RealModels.file("images/labels.tsv"));
     int right = 0;
-    try (Engine engine =
-            Engine.open(file, EngineOptions.builder().tune(false).maxBatch(1).build());
-        Request request = engine.newRequest()) {
+    EngineOptions serving = EngineOptions.builder().tune(false).maxBatch(1).build();
+    try (Engine engine = Engine.open(file, serving)) {
       for (String line : lines.subList(1, lines.size())) {
         String[] fields = line.split("\t", -1);
         try (Request request = engine.claim(1)) {

@@ -72,11 +72,11 @@ public final class StagePlan {
     this.served = new Signature(in, out);
   }
 
-  private static void add(
-      Stage stage, TensorSpec spec, List<TensorSpec> served, List<Integer> model) {
-    // A scalar has no rows; a stage reads the one that there is.
-    for (TensorSpec one : stage.served(spec.shape().rank() == 0 ? 1 : spec.shape().dim(0))) {
-      served.add(one);
+  private void add(Stage stage, TensorSpec spec, List<TensorSpec> specs, List<Integer> model) {
+    // A backend may not know the rank of an output, which then counts as a scalar.
+    long declared = spec.shape().rank() == 0 ? Shape.DYNAMIC : spec.shape().dim(0);
+    for (TensorSpec one : stage.served(batched ? Shape.DYNAMIC : declared)) {
+      specs.add(one);
       model.add(-1);
     }
   }
