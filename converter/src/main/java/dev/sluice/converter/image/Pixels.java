@@ -25,7 +25,7 @@ final class Pixels {
     int space = colours.getColorSpace().getType();
     if (!palette && space != (grey ? ColorSpace.TYPE_GRAY : ColorSpace.TYPE_RGB)) {
       throw new ImageException(
-          file, "is in colours that are neither RGB nor grey; convert it to RGB");
+          file, "is in CMYK or other colours that are neither RGB nor grey; convert it to RGB");
     }
     int height = image.getHeight();
     int width = image.getWidth();

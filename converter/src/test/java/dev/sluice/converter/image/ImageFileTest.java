@@ -9,7 +9,11 @@ import dev.sluice.engine.Shape;
 import dev.sluice.engine.TensorSpec;
 import dev.sluice.engine.stage.InputStage;
 import dev.sluice.engine.stage.InputStageSpec;
+import java.awt.Point;
 import java.awt.image.BufferedImage;
+import java.awt.image.DataBuffer;
+import java.awt.image.Raster;
+import java.awt.image.WritableRaster;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -20,6 +24,10 @@ import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.zip.CRC32;
+import javax.imageio.IIOImage;
+import javax.imageio.ImageIO;
+import javax.imageio.ImageWriter;
+import javax.imageio.stream.ImageOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -200,6 +208,21 @@ class ImageFileTest {
     refused(folder, COLOUR, "not a regular file");
     assertThatThrownBy(() -> ImageFile.read(folder.resolve("no.png"), COLOUR))
         .isInstanceOf(NoSuchFileException.class);
+  }
+
+  @Test
+  void fourColoursAreRefused() throws IOException {
+    Path file = folder.resolve("cmyk.jpg");
+    ImageWriter writer = ImageIO.getImageWritersByFormatName("jpeg").next();
+    try (ImageOutputStream out = ImageIO.createImageOutputStream(file.toFile())) {
+      writer.setOutput(out);
+      WritableRaster raster =
+          Raster.createInterleavedRaster(DataBuffer.TYPE_BYTE, 8, 8, 4, new Point());
+      writer.write(null, new IIOImage(raster, null, null), null);
+    } finally {
+      writer.dispose();
+    }
+    refused(file, COLOUR, "CMYK", "convert it to RGB");
   }
 
   @ParameterizedTest
