@@ -2,6 +2,7 @@
 module dev.sluice.converter {
   exports dev.sluice.converter.build;
   exports dev.sluice.converter.cli;
+  exports dev.sluice.converter.image;
   exports dev.sluice.converter.load;
   exports dev.sluice.converter.onnx;
   exports dev.sluice.converter.onnx.proto;
@@ -14,6 +15,7 @@ module dev.sluice.converter {
   requires transitive dev.sluice.engine;
   requires HdrHistogram;
   requires info.picocli;
+  requires java.desktop;
   requires jdk.management;
   requires tools.jackson.databind;
 }

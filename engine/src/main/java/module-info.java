@@ -6,13 +6,16 @@ module dev.sluice.engine {
   exports dev.sluice.engine.format;
   exports dev.sluice.engine.memory;
   exports dev.sluice.engine.npy;
+  exports dev.sluice.engine.stage;
 
   // Jackson builds the manifest's records.
   opens dev.sluice.engine.format to
       tools.jackson.databind;
+  opens dev.sluice.engine.stage to
+      tools.jackson.databind;
 
   requires transitive dev.sluice.bindings;
-  requires dev.sluice.kernels;
+  requires transitive dev.sluice.kernels;
   requires HdrHistogram;
   requires tools.jackson.databind;
 }

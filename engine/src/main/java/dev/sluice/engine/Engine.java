@@ -9,6 +9,7 @@ import dev.sluice.engine.batch.BatchQueue;
 import dev.sluice.engine.batch.Claims;
 import dev.sluice.engine.batch.Slot;
 import dev.sluice.engine.batch.Stage;
+import dev.sluice.engine.stage.StagePlan;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -155,6 +156,11 @@ public final class Engine implements AutoCloseable {
   /** The inputs and outputs of the model. */
   public Signature signature() {
     return backend.signature();
+  }
+
+  /** The stages around the model; empty where there are none. */
+  public StagePlan stages() {
+    return backend.stages();
   }
 
   /** The device that serves: {@code cpu} or {@code cuda:0}. */
@@ -354,6 +360,8 @@ public final class Engine implements AutoCloseable {
         EngineStats.Distribution.of(stages.get(Stage.WRITE)),
         EngineStats.Distribution.of(stages.get(Stage.WAIT)),
         EngineStats.Distribution.of(stages.get(Stage.RUN)),
+        EngineStats.Distribution.of(stages.get(Stage.PRE)),
+        EngineStats.Distribution.of(stages.get(Stage.POST)),
         EngineStats.Distribution.of(stages.get(Stage.READ)),
         EngineStats.Distribution.of(stages.get(Stage.ROWS)),
         EngineStats.counts(stages.get(Stage.ROWS)),

@@ -14,7 +14,9 @@ import org.HdrHistogram.HistogramIterationValue;
  *
  * @param writeNs nanoseconds from the claim to the submit of a batch's first request
  * @param waitNs nanoseconds from that submit to the run
- * @param runNs nanoseconds of a run in the backend
+ * @param runNs nanoseconds of a run in the backend, stages included
+ * @param preNs nanoseconds of a run that the stages before the model took; empty without stages
+ * @param postNs nanoseconds of a run that the stages after the model took; empty without stages
  * @param readNs nanoseconds from the end of the run to the close of the batch's last request
  * @param batchRows rows of a run
  * @param runsByRows number of runs by their rows; exact up to 255 rows, to 1 % above
@@ -26,6 +28,8 @@ public record EngineStats(
     Distribution writeNs,
     Distribution waitNs,
     Distribution runNs,
+    Distribution preNs,
+    Distribution postNs,
     Distribution readNs,
     Distribution batchRows,
     SortedMap<Integer, Long> runsByRows,

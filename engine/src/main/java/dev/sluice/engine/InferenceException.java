@@ -17,6 +17,11 @@ public final class InferenceException extends RuntimeException {
     EXPIRED,
     /** It was cancelled, or its waiting caller was interrupted. */
     CANCELLED,
+    /**
+     * What it wrote is nothing that the package takes: an image size that does not fit. The other
+     * requests of its batch are not affected.
+     */
+    BAD_INPUT,
     /** It was not submitted within {@code claimTimeout}. */
     ABANDONED,
     /** The claim was refused; {@link InferenceException#admission} says why. */

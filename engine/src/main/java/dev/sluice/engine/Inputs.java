@@ -29,6 +29,22 @@ public interface Inputs {
    */
   MemorySegment input(String name);
 
+  /**
+   * Writes images into input {@code index}, for packages whose stage takes images. Allocates at its
+   * first use only.
+   *
+   * @throws IndexOutOfBoundsException where the model has no such input
+   * @throws IllegalArgumentException where the input does not take images
+   */
+  ImageRows image(int index);
+
+  /**
+   * Writes images into the input with this name; looking up by index is faster.
+   *
+   * @throws IllegalArgumentException where there is no such input, or it does not take images
+   */
+  ImageRows image(String name);
+
   /** Sets the elements of an input of type STRING. Allocates. */
   void strings(int index, String... values);
 }

@@ -9,6 +9,7 @@ import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.format.PackageException;
 import dev.sluice.engine.format.PackageReader;
 import dev.sluice.engine.format.SluicePackage;
+import dev.sluice.engine.stage.StagedBackend;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -144,7 +145,10 @@ final class PackageOpener {
                 weights.location(),
                 opened.bytes(),
                 batched(opened));
-    return CpuBackend.open(model, CpuOptions.ofThreads(threads));
+    return StagedBackend.over(
+        CpuBackend.open(model, CpuOptions.ofThreads(threads)),
+        batched(opened),
+        opened.manifest().stages());
   }
 
   private static void await(FutureTask<Void> verified) throws IOException {

@@ -29,6 +29,7 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
   private final Engine engine;
   private final Claims claims;
   private final BatchQueue queue;
+  private final boolean staged;
   private final Claims.Ticket ticket = new Claims.Ticket();
   private final Runnable callback = this::completed;
   private Priority priority = Priority.NORMAL;
@@ -40,11 +41,13 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
   private volatile Completion completion;
 
   private Arena arena;
+  private ImageRows[] images;
 
   Request(Engine engine, BatchQueue queue) {
     this.engine = engine;
     this.claims = engine.claims();
     this.queue = queue;
+    this.staged = !engine.stages().isEmpty();
   }
 
   /**
@@ -136,6 +139,7 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
    */
   public Outputs run() throws InterruptedException {
     Slot mine = require();
+    checkImages(mine);
     int state;
     try {
       state = claims.submitAndWait(mine);
@@ -151,13 +155,26 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
     return this;
   }
 
+  /** Only this request fails where an image's size makes no sense: its rows are not submitted. */
+  private void checkImages(Slot mine) {
+    if (staged && mine.stateIn(round) == Slot.CLAIMED) {
+      String problem = engine.stages().problem(mine.batch().memory(), mine.startRow(), mine.rows());
+      if (problem != null) {
+        close();
+        throw new InferenceException(Reason.BAD_INPUT, problem, null);
+      }
+    }
+  }
+
   /**
    * Submits; {@code whenDone} is told on the executor of callbacks.
    *
-   * @throws InferenceException with {@link Reason#ABANDONED}; the request is closed then
+   * @throws InferenceException with {@link Reason#ABANDONED} or {@link Reason#BAD_INPUT}; the
+   *     request is closed then
    */
   public void submit(Completion whenDone) {
     Slot mine = require();
+    checkImages(mine);
     completion = whenDone;
     try {
       claims.submit(mine, callback);
@@ -256,6 +273,24 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
   @Override
   public MemorySegment input(String name) {
     return input(engine.signature().inputIndex(name));
+  }
+
+  @Override
+  public ImageRows image(int index) {
+    if (images == null) {
+      images = new ImageRows[engine.signature().inputs().size()];
+    }
+    ImageRows rows = images[index];
+    if (rows == null) {
+      rows = ImageRows.of(this, engine.signature(), engine.stages(), index);
+      images[index] = rows;
+    }
+    return rows;
+  }
+
+  @Override
+  public ImageRows image(String name) {
+    return image(engine.signature().inputIndex(name));
   }
 
   @Override

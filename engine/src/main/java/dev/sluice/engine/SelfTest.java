@@ -56,6 +56,9 @@ final class SelfTest {
       lane.run(memory, rows);
       for (int i = 0; i < backend.signature().outputs().size(); i++) {
         TensorSpec spec = backend.signature().outputs().get(i);
+        if (!sample.outputs().containsKey(spec.name())) {
+          continue; // two scores were so close that another machine may rank them otherwise
+        }
         compare(opened, sample, spec, memory.output(i).asSlice(0, memory.outputRowBytes(i) * rows));
       }
     }

@@ -124,6 +124,7 @@ final class Tuner {
       int most = batched ? profileRows : 1;
       try (BatchMemory memory = backend.allocate(shape, most);
           Lane lane = backend.openLane(0)) {
+        backend.stages().fillSizes(memory);
         for (int rows = 1; rows <= most; rows = next(rows, most)) {
           long runNs = time(lane, memory, rows);
           timings.add(new Tuning.Timing(threads, rows, runNs));

@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import com.sun.management.ThreadMXBean;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.TimeUnit;
@@ -65,6 +67,51 @@ class AllocationTest {
       check(request.run().output(0).get(LONG, 0));
       request.close();
     };
+  }
+
+  @Test
+  void stagesAllocateNothing() throws Exception {
+    byte[] image = new byte[7 * 5 * 3];
+    Arrays.fill(image, (byte) 200);
+    try (Engine engine = StagedEngines.pixels("x=u8,letterbox=4x4,max=8x8", true)) {
+      Request request = engine.newRequest();
+      Call call =
+          () -> {
+            if (!request.claim(1, WAIT).admitted()) {
+              throw new AssertionError("refused");
+            }
+            request.image(0).put(0, 7, 5, image);
+            float value = request.run().output(0).getAtIndex(ValueLayout.JAVA_FLOAT, 5);
+            request.close();
+            if (value != 200) {
+              throw new AssertionError("wrong answer " + value);
+            }
+          };
+      assertThat(leastBytesPerCall(call)).isZero();
+    }
+  }
+
+  @Test
+  void outputStagesAllocateNothing() throws Exception {
+    try (Engine engine = StagedEngines.scores("y=softmax_topk:3", 10, true)) {
+      Request request = engine.newRequest();
+      Call call =
+          () -> {
+            if (!request.claim(1, WAIT).admitted()) {
+              throw new AssertionError("refused");
+            }
+            MemorySegment in = request.input(0);
+            for (int i = 0; i < 10; i++) {
+              in.setAtIndex(ValueLayout.JAVA_FLOAT, i, i * 7 % 10);
+            }
+            int best = request.run().output(1).getAtIndex(ValueLayout.JAVA_INT, 0);
+            request.close();
+            if (best != 7) {
+              throw new AssertionError("wrong answer " + best);
+            }
+          };
+      assertThat(leastBytesPerCall(call)).isZero();
+    }
   }
 
   private static void check(long answer) {

@@ -378,6 +378,7 @@ class ChaosTest {
       case ABANDONED -> End.ABANDONED;
       case CLOSED -> End.CLOSED;
       case REFUSED -> End.REFUSED;
+      case BAD_INPUT -> throw new AssertionError("nothing here checks its inputs", e);
     };
   }
 }

@@ -2,7 +2,10 @@ package dev.sluice.converter.build;
 
 import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.format.Manifest.Range;
+import dev.sluice.engine.stage.InputStageSpec;
+import dev.sluice.engine.stage.OutputStageSpec;
 import java.lang.module.ModuleDescriptor;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -20,16 +23,26 @@ import java.util.regex.Pattern;
  * @param batching false leaves out the proof: the model runs unbatched
  * @param producer what the manifest says about who made it
  * @param seed of the samples
+ * @param inputStages what is done before the model, at most one for each input
+ * @param outputStages what is done after the model, at most one for each output
  */
 public record BuildOptions(
-    Range rows, Map<String, List<Range>> shapes, boolean batching, String producer, long seed) {
+    Range rows,
+    Map<String, List<Range>> shapes,
+    boolean batching,
+    String producer,
+    long seed,
+    List<InputStageSpec> inputStages,
+    List<OutputStageSpec> outputStages) {
   private static final Pattern RANGE = Pattern.compile("(\\d{1,15})(?::(\\d{1,15}):(\\d{1,15}))?");
 
-  /** Copies the shapes. */
+  /** Copies the collections. */
   public BuildOptions {
     Objects.requireNonNull(rows, "rows");
     Objects.requireNonNull(producer, "producer");
     shapes = Map.copyOf(shapes);
+    inputStages = List.copyOf(inputStages);
+    outputStages = List.copyOf(outputStages);
     if (rows.min() < 1) {
       throw new IllegalArgumentException("a batch has at least 1 row, but min is " + rows.min());
     }
@@ -37,7 +50,8 @@ public record BuildOptions(
 
   /** Up to 64 rows, shapes found by trying, batching where it can be proven. */
   public static BuildOptions defaults() {
-    return new BuildOptions(new Range(1, 16, 64), Map.of(), true, producer("sluice"), 1);
+    return new BuildOptions(
+        new Range(1, 16, 64), Map.of(), true, producer("sluice"), 1, List.of(), List.of());
   }
 
   /** The name with the version, which is known where this runs as a named module. */
@@ -48,24 +62,38 @@ public record BuildOptions(
 
   /** These options with another range of rows. */
   public BuildOptions withRows(Range newRows) {
-    return new BuildOptions(newRows, shapes, batching, producer, seed);
+    return new BuildOptions(newRows, shapes, batching, producer, seed, inputStages, outputStages);
   }
 
   /** These options with the shape of one more input. */
   public BuildOptions withShape(String input, List<Range> dims) {
     Map<String, List<Range>> more = new LinkedHashMap<>(shapes);
     more.put(input, List.copyOf(dims));
-    return new BuildOptions(rows, more, batching, producer, seed);
+    return new BuildOptions(rows, more, batching, producer, seed, inputStages, outputStages);
   }
 
   /** These options without the proof, so that the model runs unbatched. */
   public BuildOptions withoutBatching() {
-    return new BuildOptions(rows, shapes, false, producer, seed);
+    return new BuildOptions(rows, shapes, false, producer, seed, inputStages, outputStages);
   }
 
   /** These options with other samples. */
   public BuildOptions withSeed(long newSeed) {
-    return new BuildOptions(rows, shapes, batching, producer, newSeed);
+    return new BuildOptions(rows, shapes, batching, producer, newSeed, inputStages, outputStages);
+  }
+
+  /** These options with one more stage before the model. */
+  public BuildOptions withInputStage(InputStageSpec stage) {
+    List<InputStageSpec> more = new ArrayList<>(inputStages);
+    more.add(stage);
+    return new BuildOptions(rows, shapes, batching, producer, seed, more, outputStages);
+  }
+
+  /** These options with one more stage after the model. */
+  public BuildOptions withOutputStage(OutputStageSpec stage) {
+    List<OutputStageSpec> more = new ArrayList<>(outputStages);
+    more.add(stage);
+    return new BuildOptions(rows, shapes, batching, producer, seed, inputStages, more);
   }
 
   /**

@@ -16,6 +16,8 @@ import dev.sluice.engine.TensorSpec;
 import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.format.Manifest.Range;
 import dev.sluice.engine.format.PackageWriter;
+import dev.sluice.engine.stage.Stage;
+import dev.sluice.engine.stage.StagePlan;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -56,7 +58,9 @@ public final class ModelBuilder {
       throw new ModelException(modelFile, "the package would replace the model; name another file");
     }
     OnnxModel model = ModelReader.read(modelFile);
-    SampleShapes shapes = new SampleShapes(modelFile, model.inputs(), options.shapes());
+    ModelStages stages = ModelStages.of(model, options);
+    SampleShapes shapes =
+        new SampleShapes(modelFile, model.inputs(), stages.shapes(options.shapes()));
     Manifest manifest;
     try (Arena arena = Arena.ofConfined();
         PackageWriter writer = PackageWriter.create(packageFile)) {
@@ -67,7 +71,7 @@ public final class ModelBuilder {
       MemorySegment graph = MemorySegment.ofArray(layout.graph().toByteArray());
       writer.entry(GRAPH_ENTRY, graph);
       try (OrtSession session = open(model, graph, writer)) {
-        Trials trials = trials(model, new SampleRunner(session), shapes, options, writer);
+        Trials trials = trials(model, new SampleRunner(session), shapes, stages, options, writer);
         manifest = writer.finish(manifest(model, location, layout, trials, options));
       } catch (ArithmeticException | OutOfMemoryError e) {
         throw new ModelException(
@@ -86,7 +90,8 @@ public final class ModelBuilder {
       SampleSearch samples,
       BatchProof.Verdict batching,
       List<Manifest.GoldenSample> golden,
-      Signature signature) {}
+      StagePlan plan,
+      List<Stage> stages) {}
 
   private static OrtSession open(OnnxModel model, MemorySegment graph, PackageWriter writer)
       throws IOException {
@@ -107,6 +112,7 @@ public final class ModelBuilder {
       OnnxModel model,
       SampleRunner runner,
       SampleShapes shapes,
+      ModelStages modelStages,
       BuildOptions options,
       PackageWriter writer)
       throws IOException {
@@ -117,11 +123,15 @@ public final class ModelBuilder {
     if (whyNot == null) {
       verdict = new BatchProof(model, runner, samples, tolerance).run();
     }
-    return new Trials(
-        samples,
-        verdict,
-        GoldenSamples.write(model, runner, samples, tolerance, writer),
-        signature(model, runner, samples, verdict.proven()));
+    List<SampleTensor> run =
+        runner.run(samples.data().sample(samples.shapes().getFirst(), SampleData.Kind.NORMAL, 0));
+    List<Stage> stages = modelStages.resolved(run);
+    StagePlan plan =
+        modelStages.plan(
+            signature(model, runner, samples, run, verdict.proven()), verdict.proven(), stages);
+    List<Manifest.GoldenSample> golden =
+        new GoldenSamples(plan, runner, samples, tolerance).write(writer);
+    return new Trials(samples, verdict, golden, plan, stages);
   }
 
   /**
@@ -129,7 +139,11 @@ public final class ModelBuilder {
    * else as a run has it, with every dimension dynamic.
    */
   private static Signature signature(
-      OnnxModel model, SampleRunner runner, SampleSearch samples, boolean batched) {
+      OnnxModel model,
+      SampleRunner runner,
+      SampleSearch samples,
+      List<SampleTensor> run,
+      boolean batched) {
     List<TensorSpec> inputs = new ArrayList<>();
     for (int i = 0; i < model.inputs().size(); i++) {
       OnnxModel.Value input = model.inputs().get(i);
@@ -138,8 +152,6 @@ public final class ModelBuilder {
           new TensorSpec(
               input.name(), input.type(), input.isRanked() ? input.shape() : dynamic(sample)));
     }
-    List<SampleTensor> run =
-        runner.run(samples.data().sample(samples.shapes().getFirst(), SampleData.Kind.NORMAL, 0));
     List<TensorSpec> outputs = new ArrayList<>();
     for (int i = 0; i < model.outputs().size(); i++) {
       OnnxModel.Value output = model.outputs().get(i);
@@ -181,10 +193,10 @@ public final class ModelBuilder {
                 + layout.pieces().getLast().data().byteSize()
                 - PackageWriter.weightsOffset();
     return new Manifest(
-        Manifest.FORMAT_VERSION,
+        Manifest.versionFor(trials.stages()),
         options.producer(),
         model.name(),
-        trials.signature(),
+        trials.plan().served(),
         new Manifest.Batching(proven, 0, trials.batching().reason()),
         new Manifest.Precision(
             precision(model), List.of(), "every layer as the model has it, nothing was converted"),
@@ -193,7 +205,7 @@ public final class ModelBuilder {
         new Manifest.Weights(PackageWriter.weightsOffset(), weightsBytes, location),
         model.parameters(),
         trials.golden(),
-        List.of(),
+        trials.stages(),
         Map.of());
   }
 
@@ -201,13 +213,15 @@ public final class ModelBuilder {
     Map<String, List<Range>> shapes = new LinkedHashMap<>();
     List<List<Range>> ranges = trials.samples().ranges();
     for (int i = 0; i < model.inputs().size(); i++) {
+      int index = i;
       OnnxModel.Value input = model.inputs().get(i);
       List<Range> dims = new ArrayList<>(ranges.get(i));
       boolean dynamic = !input.isRanked();
       for (int axis = 1; input.isRanked() && axis < input.dims().size(); axis++) {
         dynamic |= input.dims().get(axis).extent() == Shape.DYNAMIC;
       }
-      if (dynamic) {
+      // A stage says the shape of its input itself.
+      if (dynamic && trials.plan().inputs().stream().noneMatch(step -> step.model() == index)) {
         if (trials.batching().proven()) {
           dims.set(0, rows);
         }

@@ -86,6 +86,13 @@ final class BenchCommand implements Callable<Integer> {
       description = "Seconds that are measured, after a warm-up (default: ${DEFAULT-VALUE}).")
   private double durationS;
 
+  @Option(
+      names = "--data",
+      paramLabel = "DIR",
+      description =
+          "Send the samples of a folder, as verify takes them, instead of random numbers.")
+  private Path data;
+
   @Option(names = "--virtual", description = "The callers are virtual threads.")
   private boolean virtual;
 
@@ -113,7 +120,10 @@ final class BenchCommand implements Callable<Integer> {
                 + ")");
       }
       output.progress("asking for the answers that the load is checked against …");
-      LoadSamples samples = PackageSamples.make(engine, opened, rows, SEED);
+      LoadSamples samples =
+          data == null
+              ? PackageSamples.make(engine, opened, rows, SEED)
+              : LoadData.read(data, engine, opened.manifest(), rows);
       output.progress(
           String.format(
               Locale.ROOT,

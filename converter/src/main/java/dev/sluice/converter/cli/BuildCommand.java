@@ -5,6 +5,8 @@ import dev.sluice.converter.build.BuildResult;
 import dev.sluice.converter.build.ModelBuilder;
 import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.format.Manifest.Range;
+import dev.sluice.engine.stage.InputStageSpec;
+import dev.sluice.engine.stage.OutputStageSpec;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -66,6 +68,22 @@ final class BuildCommand implements Callable<Integer> {
   private boolean noBatching;
 
   @Option(
+      names = "--input-stage",
+      paramLabel = "NAME=u8,KEY=VALUE,...",
+      description =
+          "Take images of bytes for an input, as in image=u8,letterbox=224x224,"
+              + "mean=0.485:0.456:0.406,std=0.229:0.224:0.225. Keys: resize or letterbox=HxW, fill,"
+              + " size or max=HxW, scale, mean, std, order=rgb|bgr. Repeatable.")
+  private List<String> inputStages = new ArrayList<>();
+
+  @Option(
+      names = "--output-stage",
+      paramLabel = "NAME=STAGE",
+      description =
+          "Give what callers want of an output: NAME=softmax_topk:K or NAME=argmax. Repeatable.")
+  private List<String> outputStages = new ArrayList<>();
+
+  @Option(
       names = "--precision",
       paramLabel = "PRECISION",
       defaultValue = "fp32",
@@ -115,6 +133,12 @@ final class BuildCommand implements Callable<Integer> {
         }
         options = options.withShape(shape.substring(0, split), dims);
       }
+      for (String stage : inputStages) {
+        options = options.withInputStage(InputStageSpec.parse(stage));
+      }
+      for (String stage : outputStages) {
+        options = options.withOutputStage(OutputStageSpec.parse(stage));
+      }
       return options;
     } catch (IllegalArgumentException e) {
       throw usage(e.getMessage());
@@ -156,6 +180,7 @@ final class BuildCommand implements Callable<Integer> {
     object.put("device", device);
     object.put("inputs", Tensors.json(manifest.signature().inputs()));
     object.put("outputs", Tensors.json(manifest.signature().outputs()));
+    object.put("stages", InspectCommand.stages(manifest));
     return object;
   }
 

@@ -1,6 +1,7 @@
 package dev.sluice.converter.cli;
 
 import dev.sluice.bindings.NativeException;
+import dev.sluice.converter.image.ImageException;
 import dev.sluice.converter.onnx.ModelException;
 import dev.sluice.engine.InferenceException;
 import dev.sluice.engine.backend.BackendException;
@@ -74,7 +75,8 @@ final class Failures {
     return switch (failure) {
       case BelowBarException _ -> BELOW_BAR;
       case BadInputException _, ParameterException _ -> BAD_INPUT;
-      case PackageException _, ModelException _, NpyException _ -> BAD_INPUT;
+      case PackageException _, ModelException _, NpyException _, ImageException _ -> BAD_INPUT;
+      case InferenceException e when e.reason() == InferenceException.Reason.BAD_INPUT -> BAD_INPUT;
       case FileSystemException e -> isFull(e) ? FAILED : BAD_INPUT;
       default -> FAILED;
     };

@@ -8,6 +8,9 @@ import dev.sluice.engine.Tuning;
 import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.format.PackageReader;
 import dev.sluice.engine.format.SluicePackage;
+import dev.sluice.engine.stage.InputStage;
+import dev.sluice.engine.stage.OutputStage;
+import dev.sluice.engine.stage.Stage;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.ValueLayout;
@@ -83,6 +86,7 @@ final class InspectCommand implements Callable<Integer> {
       object.put("bytes", sizeBytes);
       object.put("inputs", Tensors.json(manifest.signature().inputs()));
       object.put("outputs", Tensors.json(manifest.signature().outputs()));
+      object.put("stages", stages(manifest));
       object.put("opset", graph.opset());
       object.put("nodes", graph.nodes());
       object.put("parameters", manifest.parameters());
@@ -154,6 +158,11 @@ final class InspectCommand implements Callable<Integer> {
     for (TensorSpec spec : manifest.signature().outputs()) {
       table.row("output", spec.name() + "  " + Tensors.text(spec.type(), spec.shape()));
     }
+    for (Stage stage : manifest.stages()) {
+      table.row(
+          stage instanceof InputStage ? "input stage" : "output stage",
+          stage.text() + "  " + describe(stage));
+    }
     Manifest.Range rows = manifest.profile().rows();
     table.row(
         "batching",
@@ -165,6 +174,31 @@ final class InspectCommand implements Callable<Integer> {
       table.row(
           "", layer.name() + " (" + layer.op() + ") " + layer.precision() + ": " + layer.reason());
     }
+  }
+
+  private static String describe(Stage stage) {
+    String text =
+        switch (stage) {
+          case InputStage in ->
+              "to "
+                  + Tensors.name(in.type())
+                  + Shape.of(Shape.DYNAMIC, in.channels(), in.height(), in.width());
+          case OutputStage out -> "of " + out.columns() + " " + Tensors.name(out.type()) + " a row";
+        };
+    return "(" + text.replace("[-1,", "[N,") + ")";
+  }
+
+  /** Each stage with its kind, its tensor and its text. */
+  static List<Map<String, Object>> stages(Manifest manifest) {
+    List<Map<String, Object>> list = new ArrayList<>();
+    for (Stage stage : manifest.stages()) {
+      Map<String, Object> object = new LinkedHashMap<>();
+      object.put("kind", stage instanceof InputStage ? "input" : "output");
+      object.put("tensor", stage.tensor());
+      object.put("text", stage.text());
+      list.add(object);
+    }
+    return list;
   }
 
   static Map<String, Object> batching(Manifest.Batching batching) {

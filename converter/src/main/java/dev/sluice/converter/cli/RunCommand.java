@@ -1,21 +1,13 @@
 package dev.sluice.converter.cli;
 
-import dev.sluice.bindings.ElementType;
-import dev.sluice.engine.Admission;
 import dev.sluice.engine.Engine;
 import dev.sluice.engine.EngineOptions;
-import dev.sluice.engine.InferenceException;
-import dev.sluice.engine.Outputs;
-import dev.sluice.engine.Request;
-import dev.sluice.engine.Shape;
 import dev.sluice.engine.TensorSpec;
 import dev.sluice.engine.backend.BackendException;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -28,17 +20,15 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /**
- * {@code sluice run}: one call of a package on arrays out of files.
+ * {@code sluice run}: a package on arrays or images out of files.
  *
  * <p>Thread safety: one thread.
  */
 @Command(
     name = "run",
     mixinStandardHelpOptions = true,
-    description = "Runs a package on arrays out of files.")
+    description = "Runs a package on arrays or images out of files.")
 final class RunCommand implements Callable<Integer> {
-  private static final Duration CLAIM_WAIT = Duration.ofSeconds(30);
-
   @Mixin private Output output;
   @Mixin private DeviceOption device;
 
@@ -50,7 +40,8 @@ final class RunCommand implements Callable<Integer> {
       paramLabel = "NAME=FILE",
       description =
           "An input as .npy, or as ONNX TensorProto .pb for types that NumPy lacks. A batched model"
-              + " takes any number of rows. Repeatable.")
+              + " takes any number of rows. An input with a stage takes a JPEG or PNG, or a folder of"
+              + " them. Repeatable.")
   private List<String> inputs = new ArrayList<>();
 
   @Option(
@@ -65,115 +56,23 @@ final class RunCommand implements Callable<Integer> {
     if (folder != null && Files.exists(folder) && !Files.isDirectory(folder)) {
       throw new BadInputException(folder + ": is not a folder; name one with -o");
     }
-    EngineOptions options = EngineOptions.builder().device(device.device()).tune(false).build();
+    EngineOptions options = OneCaller.options(device.device());
     try (Engine engine = Engine.open(packageFile, options)) {
-      RunInputs given = RunInputs.read(inputs, engine.signature(), engine.batched());
+      RunInputs given = RunInputs.read(inputs, engine);
       long startNs = System.nanoTime();
-      List<Tensor> results = run(engine, given);
+      List<Tensor> results = PackageRun.of(engine, given, false);
       double seconds = (System.nanoTime() - startNs) / 1e9;
       List<TensorSpec> specs = engine.signature().outputs();
       List<Path> files = folder == null ? List.of() : OutputFiles.write(folder, specs, results);
       output.print(
-          json(engine, results, files, seconds), out -> text(specs, results, files, seconds, out));
+          json(engine, given, results, files, seconds),
+          out -> text(specs, given, results, files, seconds, out));
     }
     return 0;
   }
 
-  private static List<Tensor> run(Engine engine, RunInputs given)
-      throws BackendException, BadInputException, InterruptedException {
-    Request request;
-    try {
-      request = engine.newRequest(given.shapes(engine.signature()));
-    } catch (IllegalArgumentException e) {
-      throw new BadInputException(e.getMessage(), e);
-    }
-    RunResults results = new RunResults(engine, given.rows());
-    for (long row = 0; row < given.rows(); ) {
-      int rows = (int) Math.min(engine.maxBatch(), given.rows() - row);
-      Admission admission = request.claim(rows, CLAIM_WAIT);
-      if (!admission.admitted()) {
-        throw new InferenceException(admission);
-      }
-      try {
-        write(engine, given, row, rows, request);
-        Outputs outputs = request.run();
-        results.add(outputs, row);
-      } finally {
-        request.close();
-      }
-      row += rows;
-    }
-    return results.tensors();
-  }
-
-  private static void write(Engine engine, RunInputs given, long row, int rows, Request request) {
-    for (int i = 0; i < given.tensors().size(); i++) {
-      Tensor tensor = given.tensors().get(i);
-      if (tensor.type() == ElementType.STRING) {
-        request.strings(i, tensor.strings().toArray(String[]::new));
-        continue;
-      }
-      MemorySegment part = tensor.data();
-      if (engine.batched()) {
-        long rowBytes = tensor.data().byteSize() / given.rows();
-        part = tensor.data().asSlice(row * rowBytes, rows * rowBytes);
-      }
-      request.input(i).copyFrom(part);
-    }
-  }
-
-  /** Puts the outputs of the runs one after the other. */
-  private static final class RunResults {
-    private final Engine engine;
-    private final long allRows;
-    private final List<Tensor> tensors = new ArrayList<>();
-
-    RunResults(Engine engine, long allRows) {
-      this.engine = engine;
-      this.allRows = allRows;
-    }
-
-    void add(Outputs outputs, long row) {
-      List<TensorSpec> specs = engine.signature().outputs();
-      for (int i = 0; i < specs.size(); i++) {
-        Shape shape = outputs.outputShape(i);
-        ElementType type = specs.get(i).type();
-        if (type == ElementType.STRING) {
-          addStrings(i, shape, List.of(outputs.strings(i)));
-          continue;
-        }
-        MemorySegment part = outputs.output(i);
-        if (i == tensors.size()) {
-          tensors.add(whole(type, engine.batched() ? shape.withDim(0, allRows) : shape));
-        }
-        long rowBytes = part.byteSize() / outputs.rows();
-        tensors.get(i).data().asSlice(row * rowBytes, part.byteSize()).copyFrom(part);
-      }
-    }
-
-    private void addStrings(int index, Shape shape, List<String> more) {
-      if (index == tensors.size()) {
-        tensors.add(new Tensor(ElementType.STRING, shape, null, more));
-        return;
-      }
-      List<String> all = new ArrayList<>(tensors.get(index).strings());
-      all.addAll(more);
-      Shape grown = shape.withDim(0, tensors.get(index).shape().dim(0) + shape.dim(0));
-      tensors.set(index, new Tensor(ElementType.STRING, grown, null, all));
-    }
-
-    private static Tensor whole(ElementType type, Shape shape) {
-      byte[] bytes = new byte[Math.toIntExact(type.byteSize(shape.elementCount()))];
-      return new Tensor(type, shape, MemorySegment.ofArray(bytes), null);
-    }
-
-    List<Tensor> tensors() {
-      return tensors;
-    }
-  }
-
   private static Map<String, Object> json(
-      Engine engine, List<Tensor> results, List<Path> files, double seconds) {
+      Engine engine, RunInputs given, List<Tensor> results, List<Path> files, double seconds) {
     List<Map<String, Object>> outputs = new ArrayList<>();
     for (int i = 0; i < results.size(); i++) {
       Tensor tensor = results.get(i);
@@ -185,6 +84,9 @@ final class RunCommand implements Callable<Integer> {
     }
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("outputs", outputs);
+    if (given.hasImages()) {
+      object.put("images", given.images());
+    }
     object.put("device", engine.device());
     object.put("seconds", seconds);
     return object;
@@ -192,6 +94,7 @@ final class RunCommand implements Callable<Integer> {
 
   private static void text(
       List<TensorSpec> specs,
+      RunInputs given,
       List<Tensor> results,
       List<Path> files,
       double seconds,
@@ -205,6 +108,10 @@ final class RunCommand implements Callable<Integer> {
           files.isEmpty() ? Summary.of(tensor) : files.get(i).toString());
     }
     table.print(out);
+    List<String> images = given.images();
+    for (int row = 0; row < images.size(); row++) {
+      out.println("  row " + row + "  " + images.get(row));
+    }
     out.printf(Locale.ROOT, "  ran in %.1f ms%n", seconds * 1e3);
   }
 }

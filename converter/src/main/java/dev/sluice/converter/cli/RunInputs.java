@@ -1,33 +1,43 @@
 package dev.sluice.converter.cli;
 
+import dev.sluice.bindings.ElementType;
+import dev.sluice.converter.image.ImageFile;
+import dev.sluice.converter.image.ImageFolder;
+import dev.sluice.engine.Engine;
 import dev.sluice.engine.Shape;
 import dev.sluice.engine.Signature;
 import dev.sluice.engine.TensorSpec;
+import dev.sluice.engine.stage.InputStep;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 /**
- * The inputs of {@code sluice run}: read, and checked against what the model has.
+ * Inputs out of files, checked against what the model has.
  *
- * <p>Thread safety: immutable.
+ * <p>Thread safety: one thread.
  *
- * @param tensors one per input of the model, in its order
- * @param rows extent of axis 0 that all inputs share; 1 for a model that is not batched
+ * @param sources at most one for each input of the model, in its order; images bring their sizes
+ *     with them
+ * @param rows extent of axis 0 that all inputs share; for a model that is not batched that of the
+ *     first
+ * @param rowsAtOnce images of one run of a model that is not batched
  */
-record RunInputs(List<Tensor> tensors, long rows) {
+record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce) {
   /**
    * Reads the files.
    *
-   * @param arguments each {@code NAME=FILE}
-   * @param batched whether axis 0 of every input is the batch
+   * @param arguments each {@code NAME=FILE}, or {@code NAME=FOLDER} for images
    */
-  static RunInputs read(List<String> arguments, Signature signature, boolean batched)
+  static RunInputs read(List<String> arguments, Engine engine)
       throws IOException, BadInputException {
+    Signature signature = engine.signature();
     Map<String, Path> files = new LinkedHashMap<>();
     for (String argument : arguments) {
       TensorSpec spec = spec(argument, signature);
@@ -36,23 +46,128 @@ record RunInputs(List<Tensor> tensors, long rows) {
         throw new BadInputException("--input " + spec.name() + " is given twice; give it once");
       }
     }
-    List<Tensor> tensors = new ArrayList<>();
-    for (TensorSpec spec : signature.inputs()) {
-      Path file = files.get(spec.name());
-      if (file == null) {
-        throw new BadInputException(
-            "input '"
-                + spec.name()
-                + "' is missing: add --input "
-                + spec.name()
-                + "=FILE; "
-                + has(signature));
-      }
-      Tensor tensor = TensorFile.read(file);
-      check(file, tensor, spec, signature, batched);
-      tensors.add(tensor);
+    return of(files, engine);
+  }
+
+  /**
+   * Reads files by the name of their input.
+   *
+   * @param files of every input; the sizes of images that are no arrays are left out
+   */
+  static RunInputs of(Map<String, Path> files, Engine engine)
+      throws IOException, BadInputException {
+    Map<String, RowSource> sources = new LinkedHashMap<>();
+    Signature signature = engine.signature();
+    for (var named : files.entrySet()) {
+      int index = signature.inputIndex(named.getKey());
+      sources.put(named.getKey(), source(index, named.getValue(), engine));
     }
-    return new RunInputs(List.copyOf(tensors), batched ? rows(tensors, signature) : 1);
+    return checked(sources, engine);
+  }
+
+  /** Checks that each input has a source, and that they have as many rows. */
+  static RunInputs checked(Map<String, RowSource> given, Engine engine) throws BadInputException {
+    Signature signature = engine.signature();
+    List<RowSource> sources = new ArrayList<>();
+    for (int i = 0; i < signature.inputs().size(); i++) {
+      String name = signature.inputs().get(i).name();
+      RowSource source = given.get(name);
+      if (source == null && bringsSizes(given, engine, i)) {
+        continue;
+      }
+      if (source != null && bringsSizes(given, engine, i)) {
+        throw new BadInputException(
+            "input '" + name + "' comes with the images; leave out --input " + name);
+      }
+      if (source == null) {
+        throw new BadInputException(
+            "input '" + name + "' is missing: add --input " + name + "=FILE; " + has(signature));
+      }
+      sources.add(source);
+    }
+    boolean images = sources.stream().anyMatch(RunInputs::isImages);
+    long rows =
+        engine.batched() || images
+            ? rows(sources, signature)
+            : sources.isEmpty() ? 1 : sources.getFirst().rows();
+    int atOnce = engine.batched() || !images ? 1 : atOnce(sources, engine, rows);
+    return new RunInputs(List.copyOf(sources), rows, atOnce);
+  }
+
+  private static boolean isImages(RowSource source) {
+    return !(source instanceof RowSource.Arrays);
+  }
+
+  /** Whether an input has the sizes of images that are not given as an array of its own shape. */
+  private static boolean bringsSizes(Map<String, RowSource> given, Engine engine, int index) {
+    return engine.stages().inputs().stream()
+        .anyMatch(step ->
+            step.sizes() == index
+                && given.containsKey(step.stage().tensor())
+                && isImages(given.get(step.stage().tensor())));
+  }
+
+  /** A model that is not batched takes as many images at once as it declares, or one. */
+  private static int atOnce(List<RowSource> sources, Engine engine, long rows)
+      throws BadInputException {
+    for (RowSource source : sources) {
+      long declared = engine.signature().inputs().get(source.input()).shape().dim(0);
+      if (isImages(source) && declared > 0) {
+        if (rows % declared != 0) {
+          throw new BadInputException(
+              "the model takes "
+                  + declared
+                  + " images at once, but there are "
+                  + rows
+                  + "; give a multiple");
+        }
+        return Math.toIntExact(declared);
+      }
+    }
+    return 1;
+  }
+
+  private static RowSource source(int index, Path file, Engine engine)
+      throws IOException, BadInputException {
+    TensorSpec spec = engine.signature().inputs().get(index);
+    InputStep step = engine.stages().images(index);
+    if (ImageFile.isNamedLikeOne(file) || (step != null && Files.isDirectory(file))) {
+      if (step == null) {
+        throw new BadInputException(
+            file
+                + ": input '"
+                + spec.name()
+                + "' takes an array, not images: name a .npy file, or build the package with"
+                + " --input-stage");
+      }
+      return new RowSource.Images(index, step.stage(), ImageFolder.of(file));
+    }
+    Tensor tensor = TensorFile.read(file);
+    return source(index, tensor, file, engine);
+  }
+
+  /** Checks an array. */
+  static RowSource source(int index, Tensor tensor, Path file, Engine engine)
+      throws BadInputException {
+    TensorSpec spec = engine.signature().inputs().get(index);
+    InputStep step = engine.stages().images(index);
+    if (step != null
+        && step.stage().anySize()
+        && tensor.type() == ElementType.UINT8
+        && tensor.shape().rank() == 4
+        && tensor.shape().dim(3) == step.stage().channels()) {
+      String problem =
+          step.stage()
+              .sizeProblem(
+                  (int) Math.min(Integer.MAX_VALUE, tensor.shape().dim(1)),
+                  (int) Math.min(Integer.MAX_VALUE, tensor.shape().dim(2)));
+      if (problem != null) {
+        throw new BadInputException(file + ": has " + problem);
+      }
+      return new RowSource.Pixels(index, step.stage(), tensor);
+    }
+    check(file, tensor, spec, engine.signature(), engine.batched());
+    return new RowSource.Arrays(index, tensor);
   }
 
   /** The input that an argument names; names may contain '=', so the longest that fits. */
@@ -127,17 +242,17 @@ record RunInputs(List<Tensor> tensors, long rows) {
     }
   }
 
-  private static long rows(List<Tensor> tensors, Signature signature) throws BadInputException {
-    long rows = tensors.getFirst().shape().dim(0);
-    for (int i = 0; i < tensors.size(); i++) {
-      if (tensors.get(i).shape().dim(0) != rows) {
+  private static long rows(List<RowSource> sources, Signature signature) throws BadInputException {
+    long rows = sources.getFirst().rows();
+    for (RowSource source : sources) {
+      if (source.rows() != rows) {
         throw new BadInputException(
             "input '"
-                + signature.inputs().get(i).name()
+                + signature.inputs().get(source.input()).name()
                 + "' has "
-                + tensors.get(i).shape().dim(0)
+                + source.rows()
                 + " rows, input '"
-                + signature.inputs().getFirst().name()
+                + signature.inputs().get(sources.getFirst().input()).name()
                 + "' has "
                 + rows
                 + "; give as many of each");
@@ -153,11 +268,33 @@ record RunInputs(List<Tensor> tensors, long rows) {
     return "the model's inputs are " + Tensors.list(signature.inputs());
   }
 
-  /** The shape of each input, by name. */
-  Map<String, Shape> shapes(Signature signature) {
+  /** Whether images out of files or arrays are among the inputs. */
+  boolean hasImages() {
+    return sources.stream().anyMatch(RunInputs::isImages);
+  }
+
+  /** The files of the images, row by row; empty where there are none. */
+  List<String> images() {
+    for (RowSource source : sources) {
+      if (source instanceof RowSource.Images images) {
+        return IntStream.range(0, images.folder().count()).mapToObj(images.folder()::name).toList();
+      }
+    }
+    return List.of();
+  }
+
+  /** The shape of each input, by name, for so many rows. */
+  Map<String, Shape> shapes(Engine engine, int rowsOfRun) {
     Map<String, Shape> shapes = new LinkedHashMap<>();
-    for (int i = 0; i < tensors.size(); i++) {
-      shapes.put(signature.inputs().get(i).name(), tensors.get(i).shape());
+    List<TensorSpec> specs = engine.signature().inputs();
+    for (RowSource source : sources) {
+      Shape shape = source.shape();
+      boolean part = shape.rank() > 0 && rowsOfRun != rows;
+      shapes.put(specs.get(source.input()).name(), part ? shape.withDim(0, rowsOfRun) : shape);
+      InputStep step = engine.stages().images(source.input());
+      if (step != null && step.sizes() >= 0) {
+        shapes.putIfAbsent(specs.get(step.sizes()).name(), Shape.of(rowsOfRun, 2));
+      }
     }
     return shapes;
   }

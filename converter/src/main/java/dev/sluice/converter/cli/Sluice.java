@@ -29,6 +29,7 @@ import picocli.CommandLine.Spec;
     subcommands = {
       BuildCommand.class,
       RunCommand.class,
+      VerifyCommand.class,
       InspectCommand.class,
       BenchCommand.class,
       DemoCommand.class,

@@ -78,7 +78,8 @@ final class Summary {
     };
   }
 
-  private static double value(ElementType type, MemorySegment data, long i) {
+  /** Element {@code i} of a numeric tensor. */
+  static double value(ElementType type, MemorySegment data, long i) {
     return switch (type) {
       case FLOAT -> data.get(F32, i * 4);
       case DOUBLE -> data.get(F64, i * 8);

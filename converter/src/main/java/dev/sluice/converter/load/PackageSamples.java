@@ -11,6 +11,7 @@ import dev.sluice.engine.format.SluicePackage;
 import dev.sluice.engine.npy.Npy;
 import dev.sluice.engine.npy.NpyArray;
 import dev.sluice.engine.npy.NpyException;
+import dev.sluice.engine.stage.InputStep;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -36,6 +37,8 @@ public final class PackageSamples {
 
   private static final ValueLayout.OfShort I16 =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfInt I32 =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfFloat F32 =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfDouble F64 =
@@ -64,6 +67,9 @@ public final class PackageSamples {
       }
       shapes.add(shape);
       List<MemorySegment> ones = ones(spec, shape, arrays);
+      if (arrays.isEmpty()) {
+        fillSizes(engine, spec, ones);
+      }
       known.add(ones);
       sampleBytes += ones.isEmpty() ? 0 : ones.getFirst().byteSize() * rows;
     }
@@ -114,6 +120,19 @@ public final class PackageSamples {
     return arrays.isEmpty()
         ? List.of(MemorySegment.ofArray(new byte[Math.toIntExact(sizeBytes)]))
         : arrays.stream().map(array -> heap(array.data().asSlice(0, sizeBytes))).toList();
+  }
+
+  /** Images of which no golden sample tells a size get the largest. */
+  private static void fillSizes(Engine engine, TensorSpec spec, List<MemorySegment> ones) {
+    for (InputStep step : engine.stages().inputs()) {
+      if (step.sizes() >= 0 && step.stage().sizeTensor().equals(spec.name())) {
+        MemorySegment sizes = ones.getFirst();
+        for (long at = 0; at < sizes.byteSize(); at += 2 * Integer.BYTES) {
+          sizes.set(I32, at, step.stage().sourceHeight());
+          sizes.set(I32, at + Integer.BYTES, step.stage().sourceWidth());
+        }
+      }
+    }
   }
 
   /** A copy that outlives the package. */

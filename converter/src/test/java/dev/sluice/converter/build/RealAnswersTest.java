@@ -175,7 +175,7 @@ class RealAnswersTest {
   }
 
   /** Shorter side to 256, centre crop of 224, channels BGR, minus their means. */
-  private static float[] squeezeNetInput(Path file) throws IOException {
+  static float[] squeezeNetInput(Path file) throws IOException {
     BufferedImage image = ImageIO.read(file.toFile());
     double scale = 256.0 / Math.min(image.getWidth(), image.getHeight());
     int width = (int) Math.round(image.getWidth() * scale);

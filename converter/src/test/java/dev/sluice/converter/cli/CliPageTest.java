@@ -18,7 +18,7 @@ import picocli.CommandLine.Model.OptionSpec;
 /** The page docs/cli.md and the code have the same commands with the same options. */
 class CliPageTest {
   private static final Pattern COMMAND = Pattern.compile("^## `sluice (\\S+?)[ `]");
-  private static final Pattern OPTION = Pattern.compile("`(--?[a-zA-Z][a-z-]*)");
+  private static final Pattern OPTION = Pattern.compile("`(--?[a-zA-Z][a-z0-9-]*)");
 
   /** Options that every command has; the page lists them once, before the first command. */
   private static final String EVERY = "every command";

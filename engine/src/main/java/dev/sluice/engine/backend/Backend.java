@@ -1,6 +1,7 @@
 package dev.sluice.engine.backend;
 
 import dev.sluice.engine.Signature;
+import dev.sluice.engine.stage.StagePlan;
 
 /**
  * A model made ready on one device: gives memory for batches and lanes that run them.
@@ -12,8 +13,13 @@ public interface Backend extends AutoCloseable {
   /** The device as the command line names it: {@code cpu} or {@code cuda:0}. */
   String device();
 
-  /** The inputs and outputs of the model. */
+  /** The inputs and outputs that callers see. */
   Signature signature();
+
+  /** The stages around the model, which the backend runs itself. */
+  default StagePlan stages() {
+    return StagePlan.NONE;
+  }
 
   /**
    * Allocates input and output memory for up to {@code maxRows} rows of one shape, zeroed.

@@ -21,6 +21,16 @@ public interface Lane extends AutoCloseable {
    */
   void run(BatchMemory memory, int rows) throws BackendException;
 
+  /** Nanoseconds that the stages before the model took in the last run; 0 where there are none. */
+  default long preNs() {
+    return 0;
+  }
+
+  /** Nanoseconds that the stages after the model took in the last run; 0 where there are none. */
+  default long postNs() {
+    return 0;
+  }
+
   /** Frees what the lane holds on the device. */
   @Override
   void close();

@@ -20,6 +20,7 @@ final class LaneRunner {
   private final Dispatcher dispatcher;
   private final Backend backend;
   private final LaneStats stats = new LaneStats();
+  private final boolean staged;
   private Lane lane;
   private volatile Batch mailbox;
   private volatile long dueNs;
@@ -31,6 +32,7 @@ final class LaneRunner {
     this.index = index;
     this.dispatcher = dispatcher;
     this.backend = backend;
+    this.staged = !backend.stages().isEmpty();
     this.lane = backend.openLane(index);
   }
 
@@ -50,6 +52,10 @@ final class LaneRunner {
   Throwable run(BatchMemory memory, int rows) {
     try {
       lane.run(memory, rows);
+      if (staged) {
+        stats.record(Stage.PRE, lane.preNs());
+        stats.record(Stage.POST, lane.postNs());
+      }
       return null;
     } catch (Throwable t) { // whatever a backend throws belongs to this batch's requests
       rebuild(t);

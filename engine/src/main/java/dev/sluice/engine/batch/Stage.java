@@ -6,8 +6,12 @@ public enum Stage {
   WRITE,
   /** From the submit of the batch's first request to the run. */
   WAIT,
-  /** The run in the backend. */
+  /** The run in the backend, stages included. */
   RUN,
+  /** The part of the run that the stages before the model took; only of packages with stages. */
+  PRE,
+  /** The part of the run that the stages after the model took; only of packages with stages. */
+  POST,
   /** From the end of the run to the close of the last request. */
   READ,
   /** Not a time: the rows of the run. */

@@ -1,6 +1,7 @@
 package dev.sluice.engine.format;
 
 import dev.sluice.engine.Signature;
+import dev.sluice.engine.stage.Stage;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -13,10 +14,11 @@ import java.util.regex.Pattern;
  *
  * <p>Thread safety: immutable.
  *
- * @param formatVersion version of the package format, {@link #FORMAT_VERSION} when written
+ * @param formatVersion version of the package format, see {@link #versionFor}
  * @param producer who wrote the package: name and version
  * @param model the model's name
- * @param signature inputs and outputs; dynamic dimensions are -1, the batch axis included
+ * @param signature inputs and outputs as callers see them, which is outside of the stages; dynamic
+ *     dimensions are -1, the batch axis included
  * @param batching whether rows may share a run, and why or why not
  * @param precision how the numbers are computed
  * @param profile the shapes that the package was made for
@@ -25,7 +27,7 @@ import java.util.regex.Pattern;
  * @param weights where the shared weights lie
  * @param parameters number of elements of all initializers
  * @param golden samples of a self-test
- * @param stages pre- and post-processing stages by name, in the order in which they run
+ * @param stages pre- and post-processing, at most one stage for each input and output
  * @param entries every entry of the file but the manifest itself, by name; filled in by the writer
  */
 public record Manifest(
@@ -40,11 +42,14 @@ public record Manifest(
     Weights weights,
     long parameters,
     List<GoldenSample> golden,
-    List<String> stages,
+    List<Stage> stages,
     Map<String, Entry> entries) {
 
-  /** The format version that this code writes, and the newest that it reads. */
-  public static final int FORMAT_VERSION = 1;
+  /** The newest format version that this code reads, and the one of packages with stages. */
+  public static final int FORMAT_VERSION = 2;
+
+  /** The format version of packages without stages, which older readers read, too. */
+  public static final int PLAIN_VERSION = 1;
 
   /** The backend key of ONNX Runtime's CPU graph. */
   public static final String CPU = "cpu";
@@ -74,6 +79,14 @@ public record Manifest(
     stages = copy(stages, "stages");
     require(!graphs.isEmpty(), "graphs is empty");
     require(parameters >= 0, "parameters is " + parameters);
+    require(
+        stages.isEmpty() || formatVersion >= FORMAT_VERSION,
+        "format " + formatVersion + " has no stages, but there are some");
+  }
+
+  /** The format version of a package with these stages. */
+  public static int versionFor(List<Stage> stages) {
+    return stages.isEmpty() ? PLAIN_VERSION : FORMAT_VERSION;
   }
 
   /** This manifest with other entries. */

@@ -1,7 +1,12 @@
 package dev.sluice.engine.format;
 
+import com.fasterxml.jackson.annotation.JsonSubTypes;
+import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import dev.sluice.bindings.ElementType;
 import dev.sluice.engine.Shape;
+import dev.sluice.engine.stage.InputStage;
+import dev.sluice.engine.stage.OutputStage;
+import dev.sluice.engine.stage.Stage;
 import java.nio.file.Path;
 import java.util.Locale;
 import tools.jackson.core.JacksonException;
@@ -31,7 +36,16 @@ final class ManifestJson {
           .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .addModule(types())
+          .addMixIn(Stage.class, StageForm.class)
           .build();
+
+  /** The field {@code stage} tells which of the two a stage is. */
+  @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "stage")
+  @JsonSubTypes({
+    @JsonSubTypes.Type(value = InputStage.class, name = "input"),
+    @JsonSubTypes.Type(value = OutputStage.class, name = "output")
+  })
+  private interface StageForm {}
 
   private ManifestJson() {}
 

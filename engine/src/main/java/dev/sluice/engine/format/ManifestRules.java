@@ -1,7 +1,10 @@
 package dev.sluice.engine.format;
 
+import dev.sluice.engine.Shape;
 import dev.sluice.engine.Signature;
 import dev.sluice.engine.TensorSpec;
+import dev.sluice.engine.stage.InputStage;
+import dev.sluice.engine.stage.Stage;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -23,6 +26,17 @@ final class ManifestRules {
   static void check(Manifest manifest) {
     Set<String> inputs = names(manifest.signature().inputs(), "input");
     Set<String> outputs = names(manifest.signature().outputs(), "output");
+    require(
+        manifest.formatVersion() <= Manifest.FORMAT_VERSION,
+        "format " + manifest.formatVersion() + " is newer than " + Manifest.FORMAT_VERSION);
+    Set<String> staged = new HashSet<>();
+    for (Stage stage : manifest.stages()) {
+      boolean input = stage instanceof InputStage;
+      require(
+          staged.add((input ? "input '" : "output '") + stage.tensor()),
+          "'" + stage.tensor() + "' has two stages");
+      checkStage(stage, input ? manifest.signature().inputs() : manifest.signature().outputs());
+    }
     Manifest.Entry weights = manifest.entries().get(ZipLayout.WEIGHTS);
     require(weights != null, "there is no entry " + ZipLayout.WEIGHTS);
     require(
@@ -49,6 +63,20 @@ final class ManifestRules {
             spec.shape().rank() > 0, "batching is said to be proven, but " + spec + " has no rows");
       }
     }
+  }
+
+  /** What a stage serves stands in the signature, one tensor after the other. */
+  private static void checkStage(Stage stage, List<TensorSpec> specs) {
+    int at = 0;
+    String first = stage.served(Shape.DYNAMIC).getFirst().name();
+    while (at < specs.size() && !specs.get(at).name().equals(first)) {
+      at++;
+    }
+    int count = stage.served(Shape.DYNAMIC).size();
+    boolean there = at + count <= specs.size() && specs.get(at).shape().rank() > 0;
+    require(
+        there && stage.served(specs.get(at).shape().dim(0)).equals(specs.subList(at, at + count)),
+        "the signature does not have what the stage " + stage.text() + " serves");
   }
 
   private static void hasEntries(

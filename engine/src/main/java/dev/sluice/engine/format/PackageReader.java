@@ -91,6 +91,7 @@ public final class PackageReader {
   static SluicePackage read(Path file, Object fileKey, MemorySegment bytes, Arena arena)
       throws PackageException {
     long end = findEnd(file, bytes);
+    int version = version(bytes, end);
     List<ZipLayout.Located> entries = ZipDirectory.read(file, bytes, end);
     ZipLayout.Located manifestEntry = entries.getLast();
     if (!manifestEntry.name().equals(ZipLayout.MANIFEST)
@@ -113,17 +114,19 @@ public final class PackageReader {
     Map<String, ZipLayout.Located> located = new LinkedHashMap<>();
     entries.forEach(entry -> located.put(entry.name(), entry));
     located.remove(ZipLayout.MANIFEST);
-    checkManifest(file, manifest, manifestEntry.dataOffset(), located);
+    checkManifest(file, manifest, version, manifestEntry.dataOffset(), located);
     return new SluicePackage(file, fileKey, arena, bytes, manifest, located, seal);
   }
 
   /** The offset of the end record, judged by the comment that makes the file a package. */
   private static long findEnd(Path file, MemorySegment bytes) throws PackageException {
-    long end = bytes.byteSize() - Seal.commentBytes(Manifest.FORMAT_VERSION) - END_BYTES;
-    byte[] expected = Seal.prefix(Manifest.FORMAT_VERSION);
-    if (isEnd(bytes, end) && text(bytes, end, expected.length).equals(ascii(expected))) {
-      return end;
+    for (int version = 1; version <= Manifest.FORMAT_VERSION; version++) {
+      long end = bytes.byteSize() - Seal.commentBytes(version) - END_BYTES;
+      if (version(bytes, end) == version) {
+        return end;
+      }
     }
+    long end = bytes.byteSize() - Seal.commentBytes(Manifest.FORMAT_VERSION) - END_BYTES;
     for (int digits = 1; digits <= LONGEST_VERSION_DIGITS; digits++) {
       long other = end - digits + 1;
       if (isEnd(bytes, other) && text(bytes, other, Seal.MAGIC.length()).equals(Seal.MAGIC)) {
@@ -140,6 +143,17 @@ public final class PackageReader {
       }
     }
     throw PackageException.of(file, FileKind.describe(bytes));
+  }
+
+  /** The format version that the comment of the end record at {@code end} says; 0 for another. */
+  private static int version(MemorySegment bytes, long end) {
+    for (int version = 1; isEnd(bytes, end) && version <= Manifest.FORMAT_VERSION; version++) {
+      byte[] expected = Seal.prefix(version);
+      if (text(bytes, end, expected.length).equals(ascii(expected))) {
+        return version;
+      }
+    }
+    return 0;
   }
 
   private static boolean isEnd(MemorySegment bytes, long end) {
@@ -180,12 +194,16 @@ public final class PackageReader {
   }
 
   private static void checkManifest(
-      Path file, Manifest manifest, long offset, Map<String, ZipLayout.Located> located)
+      Path file,
+      Manifest manifest,
+      int version,
+      long offset,
+      Map<String, ZipLayout.Located> located)
       throws PackageException {
     try {
-      if (manifest.formatVersion() != Manifest.FORMAT_VERSION) {
+      if (manifest.formatVersion() != version) {
         throw new IllegalArgumentException(
-            "it says format " + manifest.formatVersion() + ", the file says another");
+            "it says format " + manifest.formatVersion() + ", the file says " + version);
       }
       if (!located.keySet().equals(manifest.entries().keySet())) {
         throw new IllegalArgumentException(

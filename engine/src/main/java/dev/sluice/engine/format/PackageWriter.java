@@ -166,7 +166,7 @@ public final class PackageWriter implements AutoCloseable {
     MemorySegment json = MemorySegment.ofArray(ManifestJson.write(whole));
     long dataOffset = ZipLayout.dataOffset(MANIFEST, position, isZip64(position, json.byteSize()));
     write(MANIFEST, List.of(new Piece(dataOffset, json)), json.byteSize(), json);
-    byte[] comment = Seal.prefix(Manifest.FORMAT_VERSION);
+    byte[] comment = Seal.prefix(whole.formatVersion());
     ByteBuffer directory = ZipLayout.directory(located, position, zip64FromBytes, comment);
     seal.update(directory.duplicate());
     put(directory);

@@ -3,6 +3,8 @@ package dev.sluice.engine.format;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.sluice.engine.Engine;
+import dev.sluice.engine.EngineOptions;
 import dev.sluice.engine.Shape;
 import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.backend.BatchMemory;
@@ -12,12 +14,16 @@ import dev.sluice.engine.cpu.CpuBackend;
 import dev.sluice.engine.cpu.CpuModel;
 import dev.sluice.engine.cpu.CpuOptions;
 import dev.sluice.engine.npy.Npy;
+import dev.sluice.engine.npy.NpyException;
+import dev.sluice.engine.stage.Stage;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -74,6 +80,49 @@ class GoldenPackageTest {
                   within(1e-4f));
         }
       }
+    }
+  }
+
+  @Test
+  void opensAndAnswersWithItsStages() throws Exception {
+    Path file = folder.resolve("format-2.sluice");
+    try (InputStream in = GoldenPackageTest.class.getResourceAsStream("/golden/format-2.sluice")) {
+      Files.copy(in, file);
+    }
+    // The self-test holds the answers to the golden samples against the stored ones.
+    EngineOptions options = EngineOptions.builder().tune(false).build();
+    try (SluicePackage opened = PackageReader.open(file);
+        Engine engine = Engine.open(file, options)) {
+      Manifest manifest = opened.manifest();
+      assertThat(manifest.formatVersion()).isEqualTo(2);
+      assertThat(manifest.stages().stream().map(Stage::text))
+          .containsExactly(
+              "image=u8,letterbox=8x8,max=12x12,fill=114,scale=1/255,mean=0.485:0.456:0.406,"
+                  + "std=0.229:0.224:0.225,order=bgr",
+              "scores=softmax_topk:3");
+      for (Manifest.GoldenSample sample : manifest.golden()) {
+        assertThat(sample.outputs()).containsKeys("scores.values", "scores.indices");
+        int[] best =
+            engine.call(
+                1,
+                in -> {
+                  in.input("image").copyFrom(data(opened, sample.inputs().get("image")));
+                  in.input("image.size").copyFrom(data(opened, sample.inputs().get("image.size")));
+                },
+                out -> out.output("scores.indices").toArray(ValueLayout.JAVA_INT));
+        assertThat(best)
+            .containsExactly(
+                data(opened, sample.outputs().get("scores.indices"))
+                    .toArray(ValueLayout.JAVA_INT_UNALIGNED));
+      }
+    }
+  }
+
+  private static MemorySegment data(SluicePackage opened, String entry) {
+    try {
+      return Npy.read(opened.entry(entry), entry).data();
+    } catch (NpyException e) {
+      throw new AssertionError(e);
     }
   }
 }

@@ -131,7 +131,7 @@ class HostilePackageTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"2,made by a newer", "0,format '0'", "10,format '10'", "999999999,format '99999"})
+  @CsvSource({"3,made by a newer", "0,format '0'", "10,format '10'", "999999999,format '99999"})
   void anotherFormatVersion(String version, String expected) throws IOException {
     String newer = Seal.MAGIC + version + Seal.MIDDLE + "0".repeat(Seal.DIGITS);
     int end = whole.length - Seal.commentBytes(1) - ZipLayout.END_BYTES;
@@ -140,7 +140,7 @@ class HostilePackageTest {
     bytes.putShort(end + 20, (short) newer.length()).put(newer.getBytes(US_ASCII));
     assertThat(refusal(bytes.array()))
         .contains(expected.replace("made by a newer", "a newer Sluice made it"))
-        .contains("reads up to format 1")
+        .contains("reads up to format 2")
         .contains("update");
   }
 
@@ -264,6 +264,64 @@ class HostilePackageTest {
     assertThat(refusal(resealed("\"min\" : 1", "\"min\" : 9"))).contains("min <= opt");
   }
 
+  /** Each of these would make a stage read or write where nothing is, were it believed. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "\"formatVersion\" : 2|\"formatVersion\" : 1|format 1 has no stages",
+        "\"formatVersion\" : 2|\"formatVersion\" : 3|it says format 3",
+        "\"stage\" : \"input\"|\"stage\" : \"inputs\"|is not a manifest",
+        "\"stage\" : \"input\",|\"stagf\" : \"input\",|is not a manifest",
+        "\"channels\" : 3|\"channels\" : 2|2 channels",
+        "\"channels\" : 3|\"channels\" : 1|does not have 1 values",
+        "\"height\" : 8|\"height\" : 0|height is 0",
+        "\"height\" : 8|\"height\" : -|is not a manifest",
+        "\"width\" : 8,|\"width\":99999,|width is 99999",
+        "\"fit\" : \"LETTERBOX\"|\"fit\" : \"NONE\"|must have the model's size",
+        "\"fit\" : \"LETTERBOX\"|\"fit\" : \"LETTERBOY\"|is not a manifest",
+        "\"fit\" : \"LETTERBOX\"|\"fit\" : null|fit is missing",
+        "\"fill\" : 114|\"fill\" : 256|fill is 256",
+        "\"scale\" : 0.00|\"scale\" :-0.00|not positive",
+        "\"mean\" : [ 0.5, 0.5, 0.5 ]|\"mean\" : [ 0.5, 0.5 ]|does not have 3 values",
+        "\"mean\" : [ 0.5, 0.5, 0.5 ]|\"mean\" : [ 0.5, 1e39, 0 ]|mean is 1.0E39",
+        "\"mean\" : [ 0.5, 0.5, 0.5 ]|\"mean\" : [ 0.5, null, 0 ]|does not have 3 values",
+        "\"std\" : [ 1.0, 1.0, 1.0 ]|\"std\" : [ 1.0, 0.0, 1.0 ]|std is 0.0",
+        "\"std\" : [ 1.0, 1.0, 1.0 ]|\"std\" : [ 1.0, -1.0, 1 ]|std is -1.0",
+        "\"std\" : [ 1.0, 1.0, 1.0 ]|\"std\" : [ 1.0, 1e-40, 1]|std is 1.0E-40",
+        "\"order\" : \"RGB\"|\"order\" : \"GBR\"|is not a manifest",
+        "\"sourceHeight\" : 10|\"sourceHeight\" : 11|does not have what the stage",
+        "\"sourceHeight\" : 10|\"sourceHeight\" : 0|sourceHeight is 0",
+        "\"anySize\" : true|\"anySize\":false|does not have what the stage",
+        "\"tensor\" : \"x:0\"|\"tensor\" : \"x:1\"|does not have what the stage",
+        "\"name\" : \"x:0.size\"|\"name\" : \"x:0.sizf\"|does not have what the stage",
+        "\"type\" : \"uint8\"|\"type\" : \"int8\"|does not have what the stage",
+        "\"tensor\" : \"y\"|\"tensor\" : \"z\"|does not have what the stage",
+        "\"columns\" : 9|\"columns\" : 0|0 columns",
+        "\"kind\" : \"ARGMAX\"|\"kind\" : \"ARGMIN\"|is not a manifest",
+        "\"k\" : 1|\"k\" : 2|k is 2",
+        "\"k\" : 1|\"k\" : 0|k is 0",
+      })
+  void stagesThatDoNotHoldUnderAFittingSeal(String from, String to, String problem)
+      throws IOException {
+    TestPackages.write(file, ZipLayout.IN_ZIP64, TestPackages.staged(file));
+    whole = Files.readAllBytes(file);
+    assertThat(refusal(resealed(from, to))).contains(problem);
+  }
+
+  @Test
+  void aReaderOfFormat1WouldSayThatAStagedPackageIsNewer() throws IOException {
+    Manifest written = TestPackages.write(file, ZipLayout.IN_ZIP64, TestPackages.staged(file));
+    assertThat(written.formatVersion()).isEqualTo(2);
+    assertThat(new String(Files.readAllBytes(file), ISO_8859_1))
+        .contains("Sluice package, format 2, sha256 ");
+    assertThat(new String(whole, ISO_8859_1)).contains("Sluice package, format 1, sha256 ");
+    try (SluicePackage opened = PackageReader.open(file)) {
+      opened.verify();
+      assertThat(opened.manifest()).isEqualTo(written);
+    }
+  }
+
   /** The package with a change of the manifest's text and a seal that fits again. */
   private byte[] resealed(String from, String to) throws IOException {
     byte[] bytes = whole.clone();
@@ -272,7 +330,12 @@ class HostilePackageTest {
     int start = indexOf(bytes, new String(json, UTF_8));
     String text = new String(bytes, start, directory - start, UTF_8);
     assertThat(text).contains(from);
-    byte[] changed = text.replaceFirst(Pattern.quote(from), to).getBytes(UTF_8);
+    String other = text.replaceFirst(Pattern.quote(from), to);
+    // The text keeps its length, or what follows would move.
+    int longer = other.length() - text.length();
+    other = longer > 0 ? other.replaceFirst(" {" + longer + "}", "") : other + " ".repeat(-longer);
+    byte[] changed = other.getBytes(UTF_8);
+    assertThat(changed).hasSize(text.getBytes(UTF_8).length);
     System.arraycopy(changed, 0, bytes, start, changed.length);
     return reseal(bytes);
   }

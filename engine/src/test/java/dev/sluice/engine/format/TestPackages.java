@@ -4,6 +4,10 @@ import dev.sluice.bindings.ElementType;
 import dev.sluice.engine.Shape;
 import dev.sluice.engine.Signature;
 import dev.sluice.engine.TensorSpec;
+import dev.sluice.engine.stage.InputStage;
+import dev.sluice.engine.stage.InputStageSpec;
+import dev.sluice.engine.stage.OutputStage;
+import dev.sluice.engine.stage.Stage;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
@@ -23,7 +27,7 @@ final class TestPackages {
 
   static Manifest manifest(Path target) {
     return new Manifest(
-        Manifest.FORMAT_VERSION,
+        Manifest.PLAIN_VERSION,
         "sluice test",
         "tiny \"model\"",
         new Signature(
@@ -64,6 +68,30 @@ final class TestPackages {
         Map.of());
   }
 
+  /** The manifest of a package whose input and output have stages. */
+  static Manifest staged(Path target) {
+    Manifest plain = manifest(target);
+    InputStage image =
+        InputStageSpec.parse("x:0=u8,letterbox=8x8,max=10x10,mean=0.5")
+            .resolve(new TensorSpec("x:0", ElementType.FLOAT, Shape.of(Shape.DYNAMIC, 3, 8, 8)));
+    OutputStage best = new OutputStage("y", ElementType.FLOAT, 9, OutputStage.Kind.ARGMAX, 1);
+    List<Stage> stages = List.of(image, best);
+    return new Manifest(
+        Manifest.versionFor(stages),
+        plain.producer(),
+        plain.model(),
+        new Signature(image.served(Shape.DYNAMIC), best.served(Shape.DYNAMIC)),
+        plain.batching(),
+        plain.precision(),
+        new Manifest.Profile(plain.profile().rows(), Map.of()),
+        plain.graphs(),
+        plain.weights(),
+        plain.parameters(),
+        plain.golden(),
+        stages,
+        Map.of());
+  }
+
   /** 300 bytes that differ, with a gap of zeros inside. */
   static byte[] weights() {
     byte[] weights = new byte[300];
@@ -79,6 +107,10 @@ final class TestPackages {
   }
 
   static Manifest write(Path target, long zip64FromBytes) throws IOException {
+    return write(target, zip64FromBytes, manifest(target));
+  }
+
+  static Manifest write(Path target, long zip64FromBytes, Manifest manifest) throws IOException {
     MemorySegment weights = MemorySegment.ofArray(weights());
     long base = PackageWriter.weightsOffset();
     try (PackageWriter writer = PackageWriter.create(target, zip64FromBytes)) {
@@ -88,7 +120,7 @@ final class TestPackages {
               new PackageWriter.Piece(base + 128, weights.asSlice(128, 172))));
       writer.entry("graphs/cpu.onnx", MemorySegment.ofArray(GRAPH));
       writer.entry("golden/0/input_0.npy", MemorySegment.ofArray(GOLDEN));
-      return writer.finish(manifest(target));
+      return writer.finish(manifest);
     }
   }
 

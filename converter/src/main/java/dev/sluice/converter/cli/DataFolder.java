@@ -1,0 +1,167 @@
+package dev.sluice.converter.cli;
+
+import dev.sluice.converter.image.ImageFolder;
+import dev.sluice.engine.Engine;
+import dev.sluice.engine.TensorSpec;
+import dev.sluice.engine.npy.Npy;
+import dev.sluice.engine.npy.NpyArray;
+import dev.sluice.engine.stage.InputStep;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/**
+ * Samples for all inputs of a package out of a folder: one {@code .npz} with an array for each
+ * input; or {@code .npy} files, each a sample, where there is one input; or a folder for each
+ * sample with {@code NAME.npy} for each input; or images, where the input takes these.
+ *
+ * <p>Thread safety: one thread.
+ */
+final class DataFolder {
+  private static final String NPY = ".npy";
+
+  private final Path folder;
+  private final Engine engine;
+
+  private DataFolder(Path folder, Engine engine) {
+    this.folder = folder;
+    this.engine = engine;
+  }
+
+  /**
+   * Reads the folder; images are decoded later.
+   *
+   * @return for each sample the source of each input, by name
+   */
+  static List<Map<String, RowSource>> read(Path folder, Engine engine)
+      throws IOException, BadInputException {
+    if (!Files.isDirectory(folder)) {
+      throw new BadInputException(folder + ": is not a folder; name one with --data");
+    }
+    return new DataFolder(folder, engine).samples();
+  }
+
+  private List<Map<String, RowSource>> samples() throws IOException, BadInputException {
+    List<Path> npz = list(folder, ".npz");
+    if (npz.size() == 1) {
+      return List.of(npz(npz.getFirst()));
+    }
+    if (npz.size() > 1) {
+      throw new BadInputException(
+          folder + ": has " + npz.size() + " .npz files; leave one, with an array for each input");
+    }
+    List<Path> arrays = list(folder, NPY);
+    if (!arrays.isEmpty()) {
+      return files(arrays);
+    }
+    List<Map<String, RowSource>> samples = new ArrayList<>();
+    for (Path child : list(folder, "")) {
+      if (Files.isDirectory(child) && !list(child, NPY).isEmpty()) {
+        samples.add(named(child));
+      }
+    }
+    if (!samples.isEmpty()) {
+      return samples;
+    }
+    TensorSpec only = onlyInput();
+    if (only != null && ImageFolder.isOne(folder)) {
+      int index = engine.signature().inputIndex(only.name());
+      InputStep step = engine.stages().images(index);
+      if (step != null) {
+        ImageFolder images = ImageFolder.of(folder);
+        return List.of(Map.of(only.name(), new RowSource.Images(index, step.stage(), images)));
+      }
+    }
+    throw new BadInputException(
+        folder
+            + ": has no samples for the inputs "
+            + Tensors.list(engine.signature().inputs())
+            + "; put one .npz there, or a folder per sample with NAME.npy, or for a single input"
+            + " .npy files, or images where the package has a stage that takes them");
+  }
+
+  private static List<Path> list(Path folder, String ending) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.filter(file -> file.toString().endsWith(ending)).sorted().toList();
+    }
+  }
+
+  /** The input, where there is one but for the sizes of its images; else null. */
+  private TensorSpec onlyInput() {
+    List<TensorSpec> inputs = engine.signature().inputs();
+    boolean one =
+        inputs.size() == 1
+            || (inputs.size() == 2
+                && engine.stages().images(0) != null
+                && engine.stages().images(0).sizes() == 1);
+    return one ? inputs.getFirst() : null;
+  }
+
+  private Map<String, RowSource> npz(Path file) throws IOException, BadInputException {
+    Map<String, RowSource> sources = new LinkedHashMap<>();
+    for (var named : Npy.readNpz(file).entrySet()) {
+      for (int i = 0; i < engine.signature().inputs().size(); i++) {
+        String name = engine.signature().inputs().get(i).name();
+        if (named.getKey().equals(name) || named.getKey().equals(plain(name))) {
+          sources.put(name, array(i, named.getValue(), file));
+        }
+      }
+    }
+    return complete(sources, file);
+  }
+
+  private RowSource array(int index, NpyArray array, Path file) throws BadInputException {
+    Tensor tensor = new Tensor(array.type(), array.shape(), array.data(), null);
+    return RunInputs.source(index, tensor, file, engine);
+  }
+
+  private List<Map<String, RowSource>> files(List<Path> files)
+      throws IOException, BadInputException {
+    TensorSpec only = onlyInput();
+    if (only == null) {
+      // All inputs of one sample may lie here, too.
+      return List.of(named(folder));
+    }
+    List<Map<String, RowSource>> samples = new ArrayList<>();
+    for (Path file : files) {
+      int index = engine.signature().inputIndex(only.name());
+      samples.add(
+          complete(
+              new LinkedHashMap<>(Map.of(only.name(), array(index, Npy.read(file), file))), file));
+    }
+    return samples;
+  }
+
+  private Map<String, RowSource> named(Path sample) throws IOException, BadInputException {
+    Map<String, RowSource> sources = new LinkedHashMap<>();
+    for (int i = 0; i < engine.signature().inputs().size(); i++) {
+      String name = engine.signature().inputs().get(i).name();
+      Path file = sample.resolve(plain(name) + NPY);
+      if (Files.isRegularFile(file)) {
+        sources.put(name, array(i, Npy.read(file), file));
+      }
+    }
+    return complete(sources, sample);
+  }
+
+  /** The name of an input as a file has it. */
+  private static String plain(String name) {
+    return name.replaceAll("[/\\\\\\p{Cntrl}]", "_").replaceFirst("^\\.", "_");
+  }
+
+  private Map<String, RowSource> complete(Map<String, RowSource> sources, Path where)
+      throws BadInputException {
+    try {
+      var _ = RunInputs.checked(sources, engine);
+      return sources;
+    } catch (BadInputException e) {
+      throw new BadInputException(
+          where + ": " + e.getMessage().replaceAll(": add --input .*?=FILE", " there"), e);
+    }
+  }
+}

@@ -1,0 +1,270 @@
+package dev.sluice.converter.cli;
+
+import dev.sluice.converter.build.BuildOptions;
+import dev.sluice.converter.build.ModelBuilder;
+import dev.sluice.engine.Engine;
+import dev.sluice.engine.TensorSpec;
+import dev.sluice.engine.backend.BackendException;
+import dev.sluice.engine.format.Manifest;
+import dev.sluice.engine.format.PackageReader;
+import dev.sluice.engine.format.SluicePackage;
+import dev.sluice.engine.stage.InputStage;
+import dev.sluice.engine.stage.InputStageSpec;
+import dev.sluice.engine.stage.OutputStageSpec;
+import dev.sluice.engine.stage.Stage;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.function.Consumer;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/**
+ * {@code sluice verify}: a package and what it was made of, or another package, on the same data.
+ *
+ * <p>Thread safety: one thread.
+ */
+@Command(
+    name = "verify",
+    mixinStandardHelpOptions = true,
+    description = "Compares the answers of a package with those of a model or another package.")
+final class VerifyCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+  @Mixin private Output output;
+  @Mixin private DeviceOption device;
+
+  @Parameters(paramLabel = "PKG", description = "The package.")
+  private Path packageFile;
+
+  @Option(
+      names = "--against",
+      required = true,
+      paramLabel = "MODEL.onnx|PKG",
+      description = "The reference: a model, which gets the package's stages, or a package.")
+  private Path against;
+
+  @Option(
+      names = "--data",
+      required = true,
+      paramLabel = "DIR",
+      description =
+          "One .npz, or a folder per sample with NAME.npy, or for a single input .npy files, or"
+              + " images where the package takes them.")
+  private Path data;
+
+  @Option(
+      names = "--min-sqnr",
+      paramLabel = "DB",
+      description = "The least signal to noise, in decibels, of every output of real numbers.")
+  private Double minSqnr;
+
+  private Double minTop1;
+
+  @Option(
+      names = "--max-abs",
+      paramLabel = "X",
+      description = "The largest difference of two elements, of every output.")
+  private Double maxAbs;
+
+  @Option(
+      names = "--min-top1",
+      paramLabel = "X",
+      description = "The least part of the rows that rank the same first: 0.99 or 99%%.")
+  void setMinTop1(String value) {
+    try {
+      double number = Double.parseDouble(value.replaceFirst("%$", ""));
+      number = value.endsWith("%") ? number / 100 : number;
+      if (number >= 0 && number <= 1) {
+        minTop1 = number;
+        return;
+      }
+    } catch (NumberFormatException e) {
+      // Told below, like a number that makes no sense.
+    }
+    throw usage("--min-top1 " + value + ": a part of the rows, as in 0.99 or 99%");
+  }
+
+  @Option(
+      names = "--graph",
+      paramLabel = "GRAPH",
+      defaultValue = Manifest.CPU,
+      description = "cpu: the package's graph for the CPU (default: ${DEFAULT-VALUE}).")
+  void setGraph(String value) {
+    if (!value.equals(Manifest.CPU)) {
+      throw usage("--graph " + value + ": this version runs the graph for the CPU only; say cpu");
+    }
+  }
+
+  private ParameterException usage(String problem) {
+    return new ParameterException(spec.commandLine(), problem);
+  }
+
+  @Override
+  public Integer call()
+      throws IOException, BackendException, BadInputException, InterruptedException {
+    Path folder = Files.createTempDirectory("sluice-verify-");
+    try {
+      return verify(folder);
+    } finally {
+      try (var files = Files.list(folder)) {
+        for (Path file : files.toList()) {
+          Files.delete(file);
+        }
+      }
+      Files.delete(folder);
+    }
+  }
+
+  private int verify(Path folder)
+      throws IOException, BackendException, BadInputException, InterruptedException {
+    List<OutputComparison> outputs = new ArrayList<>();
+    long samples = 0;
+    try (Engine engine = Engine.open(packageFile, OneCaller.options(device.device()))) {
+      List<Map<String, RowSource>> sources = DataFolder.read(data, engine);
+      output.progress("making the reference ready …");
+      try (Engine reference = Engine.open(reference(folder), OneCaller.options(device.device()))) {
+        checkAlike(engine, reference);
+        engine
+            .signature()
+            .outputs()
+            .forEach(spec -> outputs.add(new OutputComparison(spec.name())));
+        boolean single = engine.batched() || reference.batched();
+        for (Map<String, RowSource> sample : sources) {
+          RunInputs own = RunInputs.checked(sample, engine);
+          List<Tensor> actual = PackageRun.of(engine, own, single);
+          List<Tensor> expected =
+              PackageRun.of(reference, RunInputs.checked(sample, reference), single);
+          for (int i = 0; i < outputs.size(); i++) {
+            outputs.get(i).add(actual.get(i), expected.get(i));
+          }
+          samples += single || own.hasImages() ? own.rows() : 1;
+        }
+      }
+    }
+    List<String> problems = problems(outputs);
+    output.print(json(outputs, samples, problems), text(outputs, samples));
+    problems.forEach(output::warn);
+    return problems.isEmpty() ? 0 : Failures.BELOW_BAR;
+  }
+
+  /** The package to compare with; a model is packed as it is, without batching, in the folder. */
+  private Path reference(Path folder) throws IOException {
+    if (!against.toString().toLowerCase(Locale.ROOT).endsWith(".onnx")) {
+      return against;
+    }
+    BuildOptions options = BuildOptions.defaults().withoutBatching();
+    try (SluicePackage opened = PackageReader.open(packageFile)) {
+      Manifest manifest = opened.manifest();
+      for (var shape : manifest.profile().shapes().entrySet()) {
+        List<Manifest.Range> dims = new ArrayList<>(shape.getValue());
+        if (manifest.batching().proven()) {
+          dims.set(0, new Manifest.Range(1, 1, 1));
+        }
+        options = options.withShape(shape.getKey(), dims);
+      }
+      for (Stage stage : manifest.stages()) {
+        options =
+            stage instanceof InputStage
+                ? options.withInputStage(InputStageSpec.parse(stage.text()))
+                : options.withOutputStage(OutputStageSpec.parse(stage.text()));
+      }
+    }
+    Path made = folder.resolve("reference.sluice");
+    var _ = ModelBuilder.build(against, made, options);
+    return made;
+  }
+
+  private void checkAlike(Engine engine, Engine reference) throws BadInputException {
+    boolean alike =
+        names(engine.signature().inputs()).equals(names(reference.signature().inputs()))
+            && names(engine.signature().outputs()).equals(names(reference.signature().outputs()));
+    if (!alike) {
+      throw new BadInputException(
+          against
+              + ": has the inputs "
+              + Tensors.list(reference.signature().inputs())
+              + " and the outputs "
+              + Tensors.list(reference.signature().outputs())
+              + ", but "
+              + packageFile
+              + " has the inputs "
+              + Tensors.list(engine.signature().inputs())
+              + " and the outputs "
+              + Tensors.list(engine.signature().outputs())
+              + "; name one that has the same");
+    }
+  }
+
+  private static List<String> names(List<TensorSpec> specs) {
+    return specs.stream().map(spec -> spec.name() + " " + spec.type()).toList();
+  }
+
+  private List<String> problems(List<OutputComparison> outputs) {
+    List<String> problems = new ArrayList<>();
+    for (OutputComparison one : outputs) {
+      String who = "output '" + one.name() + "' ";
+      if (minSqnr != null && !(one.sqnrDb() >= minSqnr)) {
+        problems.add(
+            who + number("has an SQNR of %.4g dB, ", one.sqnrDb()) + minSqnr + " are asked for");
+      }
+      if (minTop1 != null && one.top1Agreement() != null && one.top1Agreement() < minTop1) {
+        problems.add(
+            who
+                + number("agrees in the first place in %.4g of the rows, ", one.top1Agreement())
+                + minTop1
+                + " is asked for");
+      }
+      if (maxAbs != null && !(one.maxAbs() <= maxAbs)) {
+        problems.add(who + number("is off by %.4g, ", one.maxAbs()) + maxAbs + " is allowed");
+      }
+    }
+    return problems;
+  }
+
+  private static String number(String format, double value) {
+    return String.format(Locale.ROOT, format, value);
+  }
+
+  private static Map<String, Object> json(
+      List<OutputComparison> outputs, long samples, List<String> problems) {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("samples", samples);
+    Map<String, Object> byName = new LinkedHashMap<>();
+    outputs.forEach(one -> byName.put(one.name(), one.json()));
+    object.put("outputs", byName);
+    object.put("ok", problems.isEmpty());
+    object.put("problems", problems);
+    return object;
+  }
+
+  private static Consumer<PrintWriter> text(List<OutputComparison> outputs, long samples) {
+    TextTable table = new TextTable();
+    table.row("output", "max abs", "max rel", "SQNR dB", "cosine", "top-1");
+    for (OutputComparison one : outputs) {
+      Double top1 = one.top1Agreement();
+      table.row(
+          one.name(),
+          number("%.3g", one.maxAbs()),
+          number("%.3g", one.maxRel()),
+          number("%.1f", one.sqnrDb()),
+          number("%.7f", one.cosine()),
+          top1 == null ? "-" : number("%.4f", top1));
+    }
+    return out -> {
+      table.print(out);
+      out.println("  " + samples + " samples");
+    };
+  }
+}
