@@ -75,6 +75,8 @@ public enum Kernel {
 
   private final String source;
   private final String function = name().toLowerCase(Locale.ROOT);
+
+  @SuppressWarnings("ImmutableEnumChecker") // never written, never given out
   private final int[] parameterBytes;
 
   Kernel(String source, int... parameterBytes) {

@@ -101,9 +101,9 @@ public final class KernelCall implements AutoCloseable {
 
   /** Rows side by side in y. */
   KernelCall rows(long rows) {
-    gridY = (int) Math.clamp(rows, 1, MAX_GRID_Y);
+    gridY = Math.clamp(rows, 1, MAX_GRID_Y);
     if (rows > 1) {
-      gridX = (int) Math.clamp(8L * multiprocessors / gridY, 1, gridX);
+      gridX = Math.clamp(8L * multiprocessors / gridY, 1, gridX);
     }
     return this;
   }

@@ -31,6 +31,7 @@ import java.lang.foreign.ValueLayout;
  * @param a factor of each channel of the result
  * @param b summand of each channel of the result
  */
+@SuppressWarnings("ArrayRecordComponent") // copied on the way in and out; nobody compares
 public record NormalizeImage(
     ElementType type,
     int height,
@@ -54,6 +55,16 @@ public record NormalizeImage(
 
     Resize(int code) {
       this.code = code;
+    }
+
+    /** The one that the kernel knows by a number. */
+    static Resize ofCode(int code) {
+      for (Resize resize : values()) {
+        if (resize.code == code) {
+          return resize;
+        }
+      }
+      throw new IllegalArgumentException("no resizing has the number " + code);
     }
   }
 

@@ -140,7 +140,7 @@ public final class SimulatedKernels {
             launch.intArgument(7),
             launch.intArgument(8),
             channels,
-            NormalizeImage.Resize.values()[launch.intArgument(10)],
+            NormalizeImage.Resize.ofCode(launch.intArgument(10)),
             launch.intArgument(11) != 0,
             launch.floatArgument(12),
             a,

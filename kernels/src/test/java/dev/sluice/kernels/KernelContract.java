@@ -345,7 +345,7 @@ abstract class KernelContract {
       int height = 1 + random.nextInt(20);
       int width = 1 + random.nextInt(20);
       int rows = 1 + random.nextInt(4);
-      long rowBytes = 1 + random.nextInt(1500);
+      long rowBytes = 1L + random.nextInt(1500);
       NormalizeImage normalize = normalize(type, height, width, channels, resize);
       byte[] table = new byte[8 * rows];
       for (int r = 0; r < rows; r++) {

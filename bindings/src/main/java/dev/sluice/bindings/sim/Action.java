@@ -126,6 +126,7 @@ sealed interface Action {
   }
 
   /** A kernel's launch. A status other than 0 is how it fails, late. */
+  @SuppressWarnings("ArrayRecordComponent") // nobody compares or changes them
   record Launch(SimFunction function, int[] dimensions, MemorySegment[] arguments, int failure)
       implements Action {
     @Override

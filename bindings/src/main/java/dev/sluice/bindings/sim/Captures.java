@@ -13,6 +13,8 @@ import java.util.List;
  */
 final class Captures {
   private final List<Capture> open = new ArrayList<>();
+
+  @SuppressWarnings("ThreadLocalUsage") // of each driver, as tests make many
   private final ThreadLocal<Integer> threadMode =
       ThreadLocal.withInitial(() -> CudaConstants.CU_STREAM_CAPTURE_MODE_GLOBAL);
 

@@ -58,7 +58,7 @@ final class CopyParameters {
     if (CUDA_MEMCPY3D_st.Height(parameters) != 1
         || CUDA_MEMCPY3D_st.Depth(parameters) != 1
         || !before.updatable(copy)
-        || before instanceof Action.Copy old && old.sizeBytes() != copy.sizeBytes()) {
+        || (before instanceof Action.Copy old && old.sizeBytes() != copy.sizeBytes())) {
       throw new Refused(
           CudaStatus.INVALID_VALUE, "kind and extent of a node's copy can't be changed");
     }

@@ -47,6 +47,8 @@ final class Driver {
   final Progress progress;
   boolean initialised;
   private final List<SimDevice> devices = new ArrayList<>();
+
+  @SuppressWarnings("ThreadLocalUsage") // of each driver, as tests make many
   private final ThreadLocal<SimContext> currentContext = new ThreadLocal<>();
 
   Driver(SimulatedDevices options) {

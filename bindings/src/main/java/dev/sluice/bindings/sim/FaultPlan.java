@@ -118,8 +118,8 @@ public final class FaultPlan {
     long nth = count(function);
     long nthAllocation = ALLOCATIONS.contains(function) ? count("") : -1;
     for (Rule rule : calls) {
-      if (rule.function.equals(function) && rule.nth == nth
-          || rule.function.isEmpty() && rule.nth == nthAllocation) {
+      if ((rule.function.equals(function) && rule.nth == nth)
+          || (rule.function.isEmpty() && rule.nth == nthAllocation)) {
         return rule.code;
       }
     }

@@ -10,6 +10,7 @@ import java.lang.foreign.ValueLayout;
  *
  * @param dimensions grid x, y, z, block x, y, z, bytes of dynamic shared memory
  */
+@SuppressWarnings("ArrayRecordComponent") // nobody compares or changes them
 record LaunchView(String name, int[] dimensions, MemorySegment[] arguments, Action.Run run)
     implements KernelLaunch {
   @Override

@@ -94,7 +94,7 @@ final class Progress {
 
   /** Whether the implicit order of the legacy stream stands between two streams. */
   private static boolean ordered(SimStream a, SimStream b) {
-    return a.context == b.context && (a.legacy && b.isBlocking() || b.legacy && a.isBlocking());
+    return a.context == b.context && ((a.legacy && b.isBlocking()) || (b.legacy && a.isBlocking()));
   }
 
   /** Brings the stream's clock up to what a call of now comes after. Allocates nothing. */

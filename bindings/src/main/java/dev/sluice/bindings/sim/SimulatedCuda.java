@@ -66,6 +66,11 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return driver.locked(() -> driver.progress.step(driver.stream(hStream)));
   }
 
+  /** How many operations a stream still has to run. */
+  public int streamLength(long hStream) {
+    return driver.locked(() -> driver.stream(hStream).queue.size());
+  }
+
   /** Runs all that a stepped device can run. */
   public void runAll() {
     boolean ran = true;
@@ -123,8 +128,8 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
   }
 
   private int call(String function, int needs, String arguments, Body body) {
-    driver.lock.lock();
     int status;
+    driver.lock.lock();
     try {
       status = driver.enter(function, needs);
       if (status == CUDA_SUCCESS || (driver.progress.lost() != 0 && (needs & RELEASE) != 0)) {
@@ -682,8 +687,8 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
 
   @Override
   public int cuStreamWaitEvent(long hStream, long hEvent, int flags) {
-    driver.lock.lock();
     int status;
+    driver.lock.lock();
     try {
       status = driver.enter("cuStreamWaitEvent", INIT | CONTEXT);
       if (status == CUDA_SUCCESS) {
@@ -766,8 +771,8 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
 
   @Override
   public int cuEventRecord(long hEvent, long hStream) {
-    driver.lock.lock();
     int status;
+    driver.lock.lock();
     try {
       status = driver.enter("cuEventRecord", INIT | CONTEXT);
       if (status == CUDA_SUCCESS) {
@@ -784,8 +789,8 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
 
   @Override
   public int cuEventQuery(long hEvent) {
-    driver.lock.lock();
     int status;
+    driver.lock.lock();
     try {
       status = driver.enter("cuEventQuery", INIT | CONTEXT);
       if (status == CUDA_SUCCESS) {

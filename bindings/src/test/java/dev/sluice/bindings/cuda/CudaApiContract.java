@@ -453,6 +453,7 @@ public abstract class CudaApiContract {
     ok(api.cuMemFree_v2(a));
   }
 
+  @SuppressWarnings("UnusedMethod") // called by its name
   private static void await(CountDownLatch gate, long unused) {
     try {
       // An exception must not leave a function that a driver calls: a test that hangs here fails

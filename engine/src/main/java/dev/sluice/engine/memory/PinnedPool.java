@@ -21,7 +21,6 @@ import java.util.function.Predicate;
  */
 public final class PinnedPool implements AutoCloseable, MemoryBudget.Trimmable {
   private static final boolean CHECKED = Boolean.getBoolean("sluice.checked");
-  private static final Predicate<Block> AT_ONCE = block -> !block.pending;
 
   private final BlockSource source;
   private final BlockStacks free = new BlockStacks();
@@ -62,7 +61,7 @@ public final class PinnedPool implements AutoCloseable, MemoryBudget.Trimmable {
     int sizeClass = SizeClasses.of(Math.max(1, sizeBytes));
     synchronized (this) {
       requireFree(lease);
-      Block block = free.popDone(sizeClass, AT_ONCE);
+      Block block = free.popDone(sizeClass, candidate -> !candidate.pending);
       if (block != null) {
         hits++;
         hold(lease, block, sizeBytes);

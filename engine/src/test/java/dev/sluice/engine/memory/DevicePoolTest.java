@@ -249,7 +249,7 @@ class DevicePoolTest {
   void classesAreTightAndInOrder() {
     Random random = new Random(7);
     for (int i = 0; i < 200_000; i++) {
-      long size = 1 + (random.nextLong() >>> 1 + 21 + random.nextInt(42));
+      long size = 1 + (random.nextLong() >>> (22 + random.nextInt(42)));
       int sizeClass = SizeClasses.of(size);
       long bytes = SizeClasses.bytes(sizeClass);
       assertThat(bytes).isGreaterThanOrEqualTo(size);

@@ -70,14 +70,28 @@ class LoadedKernelsTest {
         assertThat(cuda.cuMemcpyDtoH_v2(out, memory + 32, 4)).isZero();
         assertThat(Integer.toHexString(out.get(ValueLayout.JAVA_INT, 0))).isEqualTo("40003c00");
         assertThat(cuda.cuMemFree_v2(memory)).isZero();
-        kernels.close();
-        assertThatThrownBy(() -> kernels.launch(call, 0))
-            .isInstanceOf(IllegalStateException.class)
-            .hasMessageContaining("CUmodule");
       }
       assertThat(cuda.leaks()).isEmpty();
       assertThat(cuda.failures()).isEmpty();
       assertThat(cuda.races()).isEmpty();
+    }
+  }
+
+  @Test
+  void cannotBeLaunchedAfterClose() {
+    try (SimulatedCuda cuda = devices().build()) {
+      CudaStatus.check(cuda, cuda.cuInit(0), "cuInit", "0");
+      try (PrimaryContext _ = PrimaryContext.enter(cuda, 0);
+          KernelCall call = new KernelCall(1)) {
+        LoadedKernels closed;
+        try (LoadedKernels kernels = LoadedKernels.load(cuda, 0, compiler())) {
+          closed = kernels;
+        }
+        Cast.prepare(call, ElementType.FLOAT, ElementType.FLOAT16, 0, 0, 0);
+        assertThatThrownBy(() -> closed.launch(call, 0))
+            .isInstanceOf(IllegalStateException.class)
+            .hasMessageContaining("CUmodule");
+      }
     }
   }
 

@@ -1,0 +1,2 @@
+/** What the kernels reach on a GPU; run by the GPU kit. */
+package dev.sluice.bench.gpu;

@@ -1,0 +1,2 @@
+/** How fast the memory pools lease. */
+package dev.sluice.bench.memory;

@@ -1,0 +1,361 @@
+package dev.sluice.bindings.sim;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sluice.bindings.cuda.CudaConstants;
+import dev.sluice.bindings.cuda.CudaStatus;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** What the simulated device catches, beyond the contract of the driver. */
+class SimulatedCudaTest {
+  private Arena arena;
+  private MemorySegment out;
+  private SimulatedCuda cuda;
+
+  @BeforeEach
+  @SuppressWarnings("MustBeClosedChecker") // closed by close
+  void open() {
+    arena = Arena.ofShared();
+    out = arena.allocate(64, 8);
+  }
+
+  @AfterEach
+  void close() {
+    if (cuda != null) {
+      cuda.close();
+    }
+    arena.close();
+  }
+
+  private void start(SimulatedDevices devices) {
+    cuda = devices.kernels(Map.of("sluice_fill", SimulatedCudaContractTest.FILL)).build();
+    ok(cuda.cuInit(0));
+    ok(cuda.cuDevicePrimaryCtxRetain(out, 0));
+    ok(cuda.cuCtxSetCurrent(result()));
+  }
+
+  private static void is(CudaStatus expected, int code) {
+    assertThat(CudaStatus.of(code).orElseThrow()).isEqualTo(expected);
+  }
+
+  private static void ok(int code) {
+    is(CudaStatus.SUCCESS, code);
+  }
+
+  private long result() {
+    return out.get(JAVA_LONG, 0);
+  }
+
+  private long memory(long sizeBytes) {
+    ok(cuda.cuMemAlloc_v2(out, sizeBytes));
+    return result();
+  }
+
+  private long stream() {
+    ok(cuda.cuStreamCreateWithPriority(out, CudaConstants.CU_STREAM_NON_BLOCKING, 0));
+    return result();
+  }
+
+  private int fill(long address, int n, long stream) {
+    ok(
+        cuda.cuModuleLoadDataEx(
+            out,
+            arena.allocateFrom("sluice-sim-module\nsluice_fill\n"),
+            0,
+            MemorySegment.NULL,
+            MemorySegment.NULL));
+    ok(cuda.cuModuleGetFunction(out, result(), arena.allocateFrom("sluice_fill")));
+    MemorySegment values = arena.allocate(24, 8);
+    values.set(JAVA_LONG, 0, address);
+    values.set(JAVA_INT, 8, n);
+    values.set(JAVA_INT, 16, 7);
+    MemorySegment pointers =
+        arena.allocateFrom(JAVA_LONG, values.address(), values.address() + 8, values.address() + 16);
+    return cuda.cuLaunchKernel(
+        result(), (n + 31) / 32, 1, 1, 32, 1, 1, 0, stream, pointers, MemorySegment.NULL);
+  }
+
+  @Test
+  void aKernelThatLeavesItsMemoryLosesTheDeviceLate() {
+    start(SimulatedCuda.builder());
+    long a = memory(100);
+    long stream = stream();
+    ok(fill(a, 25, stream));
+    ok(cuda.cuStreamSynchronize(stream));
+    ok(fill(a, 26, stream));
+    is(CudaStatus.ILLEGAL_ADDRESS, cuda.cuStreamSynchronize(stream));
+    is(CudaStatus.ILLEGAL_ADDRESS, cuda.cuMemAlloc_v2(out, 8));
+    is(CudaStatus.ILLEGAL_ADDRESS, cuda.cuMemFree_v2(a));
+    assertThat(cuda.failures()).singleElement().asString().contains("sluice_fill").contains("100");
+    assertThat(cuda.leaks()).noneMatch(leak -> leak.contains("DEVICE"));
+  }
+
+  @Test
+  void memoryIsNotThereAfterItsFreeHasRun() {
+    start(SimulatedCuda.builder().stepped(1));
+    long stream = stream();
+    long other = stream();
+    ok(cuda.cuMemAllocAsync(out, 64, stream));
+    long a = result();
+    ok(cuda.cuMemsetD8Async(a, (byte) 1, 64, other));
+    ok(cuda.cuMemFreeAsync(a, stream));
+    is(CudaStatus.INVALID_VALUE, cuda.cuMemsetD8Async(a, (byte) 2, 64, stream));
+    is(CudaStatus.INVALID_VALUE, cuda.cuMemFreeAsync(a, stream));
+    assertThat(cuda.step(stream)).isTrue();
+    assertThat(cuda.step(stream)).isFalse();
+    assertThat(cuda.step(other)).isTrue();
+    is(CudaStatus.ILLEGAL_ADDRESS, cuda.cuStreamQuery(other));
+  }
+
+  @Test
+  void whatNobodyWroteIsNotZero() {
+    start(SimulatedCuda.builder());
+    long a = memory(8);
+    ok(cuda.cuMemcpyDtoH_v2(out, a, 8));
+    assertThat(out.asSlice(0, 8).toArray(JAVA_BYTE)).containsOnly(Allocation.POISON);
+  }
+
+  @Test
+  void unorderedAccessesAreRaces() {
+    start(SimulatedCuda.builder().stepped(3));
+    long one = stream();
+    long two = stream();
+    long a = memory(128);
+    ok(cuda.cuMemsetD8Async(a, (byte) 1, 64, one));
+    ok(cuda.cuMemsetD8Async(a + 64, (byte) 2, 64, two));
+    cuda.runAll();
+    assertThat(cuda.races()).isEmpty();
+    ok(cuda.cuMemsetD8Async(a + 63, (byte) 3, 1, two));
+    cuda.runAll();
+    assertThat(cuda.races()).singleElement().asString().contains("stream").contains("a fill");
+  }
+
+  @Test
+  void eventsAndWaitsOfTheHostPutAccessesInOrder() {
+    start(SimulatedCuda.builder().stepped(4));
+    long one = stream();
+    long two = stream();
+    long a = memory(64);
+    ok(cuda.cuEventCreate(out, 0));
+    long event = result();
+    ok(cuda.cuMemsetD8Async(a, (byte) 1, 64, one));
+    ok(cuda.cuEventRecord(event, one));
+    ok(cuda.cuStreamWaitEvent(two, event, 0));
+    ok(cuda.cuMemsetD8Async(a, (byte) 2, 64, two));
+    ok(cuda.cuStreamSynchronize(two));
+    ok(cuda.cuMemsetD8Async(a, (byte) 3, 64, one));
+    cuda.runAll();
+    assertThat(cuda.races()).isEmpty();
+  }
+
+  @Test
+  void anEventRecordedTooEarlyPutsNothingInOrder() {
+    start(SimulatedCuda.builder().stepped(5));
+    long one = stream();
+    long two = stream();
+    long a = memory(64);
+    ok(cuda.cuEventCreate(out, 0));
+    long event = result();
+    ok(cuda.cuEventRecord(event, one));
+    ok(cuda.cuMemsetD8Async(a, (byte) 1, 64, one));
+    ok(cuda.cuStreamWaitEvent(two, event, 0));
+    ok(cuda.cuMemsetD8Async(a, (byte) 2, 64, two));
+    cuda.runAll();
+    assertThat(cuda.races()).hasSize(1);
+  }
+
+  @Test
+  void theSameSeedGivesTheSameOrder() {
+    List<List<Byte>> runs = new ArrayList<>();
+    for (long seed : new long[] {11, 11, 12, 13, 14}) {
+      start(SimulatedCuda.builder().stepped(seed));
+      long one = stream();
+      long two = stream();
+      long a = memory(1);
+      List<Byte> seen = new ArrayList<>();
+      for (int i = 0; i < 12; i++) {
+        ok(cuda.cuMemsetD8Async(a, (byte) i, 1, i % 2 == 0 ? one : two));
+      }
+      while (cuda.step()) {
+        // A look through the legacy stream would be a step of its own.
+        seen.add((byte) (cuda.streamLength(one) * 16 + cuda.streamLength(two)));
+      }
+      runs.add(seen);
+      cuda.close();
+      cuda = null;
+    }
+    assertThat(runs.get(0)).isEqualTo(runs.get(1));
+    assertThat(runs.subList(1, 5)).as("some seed differs").anyMatch(r -> !r.equals(runs.get(0)));
+  }
+
+  @Test
+  void aWaitThatCannotEndIsSaid() {
+    start(SimulatedCuda.builder().stepped(1));
+    long one = stream();
+    ok(cuda.cuEventCreate(out, 0));
+    long event = result();
+    long two = stream();
+    ok(cuda.cuMemsetD8Async(memory(8), (byte) 1, 8, two));
+    ok(cuda.cuEventRecord(event, two));
+    ok(cuda.cuStreamWaitEvent(one, event, 0));
+    ok(cuda.cuStreamSynchronize(one));
+    assertThat(cuda.step()).isFalse();
+  }
+
+  @Test
+  void faultsComeAsPlanned() {
+    FaultPlan faults =
+        FaultPlan.none()
+            .failAllocation(2)
+            .failCall("cuStreamCreateWithPriority", 2, CudaStatus.UNKNOWN)
+            .failLaunchLate(2, CudaStatus.LAUNCH_FAILED);
+    assertThat(faults.toString()).contains("allocation 2").contains("launch 2");
+    start(SimulatedCuda.builder().faults(faults));
+    long a = memory(128);
+    is(CudaStatus.OUT_OF_MEMORY, cuda.cuMemHostAlloc(out, 64, 0));
+    ok(cuda.cuMemHostAlloc(out, 64, 0));
+    long stream = stream();
+    is(CudaStatus.UNKNOWN, cuda.cuStreamCreateWithPriority(out, 0, 0));
+    ok(fill(a, 32, stream));
+    ok(cuda.cuStreamSynchronize(stream));
+    ok(fill(a, 32, stream));
+    is(CudaStatus.LAUNCH_FAILED, cuda.cuStreamSynchronize(stream));
+    assertThatThrownBy(() -> FaultPlan.none().failCall("cuNoSuch", 1, CudaStatus.UNKNOWN))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
+  void randomFaultsFollowTheirSeed() {
+    List<Integer> first = randomStatuses(99);
+    assertThat(first).contains(0).contains(CudaStatus.OUT_OF_MEMORY.code());
+    assertThat(randomStatuses(99)).isEqualTo(first);
+    assertThat(randomStatuses(100)).isNotEqualTo(first);
+  }
+
+  private List<Integer> randomStatuses(long seed) {
+    start(
+        SimulatedCuda.builder()
+            .faults(
+                FaultPlan.none()
+                    .failAtRandom(seed, 0.3, CudaStatus.OUT_OF_MEMORY, "cuMemAlloc_v2")));
+    List<Integer> statuses = new ArrayList<>();
+    for (int i = 0; i < 60; i++) {
+      statuses.add(cuda.cuMemAlloc_v2(out, 64));
+    }
+    cuda.close();
+    cuda = null;
+    return statuses;
+  }
+
+  @Test
+  void aDeviceCanBeLostAtACall() {
+    start(SimulatedCuda.builder().faults(FaultPlan.none().loseDevice(6)));
+    memory(8);
+    memory(8);
+    is(CudaStatus.ECC_UNCORRECTABLE, cuda.cuMemAlloc_v2(out, 8));
+    is(CudaStatus.ECC_UNCORRECTABLE, cuda.cuCtxSynchronize());
+    ok(cuda.cuDriverGetVersion(out));
+  }
+
+  @Test
+  void memoryIsAccountedFor() {
+    start(SimulatedCuda.builder().memoryBytes(10 << 20));
+    long a = memory(6 << 20);
+    is(CudaStatus.OUT_OF_MEMORY, cuda.cuMemAlloc_v2(out, 5 << 20));
+    is(CudaStatus.OUT_OF_MEMORY, cuda.cuMemAlloc_v2(out, Long.MAX_VALUE));
+    is(CudaStatus.OUT_OF_MEMORY, cuda.cuMemAlloc_v2(out, -1));
+    ok(cuda.cuMemFree_v2(a));
+    memory(10 << 20);
+    assertThat(cuda.usedBytes(0)).isEqualTo(10 << 20);
+  }
+
+  @Test
+  void machinesThatCannotServeSaySo() {
+    SimulatedCuda none = SimulatedCuda.builder().devices(0).build();
+    is(CudaStatus.NO_DEVICE, none.cuInit(0));
+    none.close();
+    SimulatedCuda prohibited =
+        SimulatedCuda.builder().computeMode(CudaConstants.CU_COMPUTEMODE_PROHIBITED).build();
+    ok(prohibited.cuInit(0));
+    is(CudaStatus.DEVICE_UNAVAILABLE, prohibited.cuDevicePrimaryCtxRetain(out, 0));
+    prohibited.close();
+    SimulatedCuda fresh = SimulatedCuda.builder().build();
+    is(CudaStatus.NOT_INITIALIZED, fresh.cuDeviceGetCount(out));
+    fresh.close();
+  }
+
+  @Test
+  void aContextThatWasDestroyedIsGoneWithAllOfIt() {
+    start(SimulatedCuda.builder());
+    ok(cuda.cuCtxCreate_v4(out, 0, 0, 0));
+    long context = result();
+    long stream = stream();
+    memory(64);
+    ok(cuda.cuCtxDestroy_v2(context));
+    is(CudaStatus.INVALID_CONTEXT, cuda.cuStreamSynchronize(stream));
+    is(CudaStatus.INVALID_CONTEXT, cuda.cuCtxSetCurrent(context));
+    is(CudaStatus.INVALID_CONTEXT, cuda.cuCtxDestroy_v2(context));
+    assertThat(cuda.leaks()).singleElement().asString().contains("retain");
+  }
+
+  @Test
+  void aStreamOfAnotherContextIsRefused() {
+    start(SimulatedCuda.builder());
+    long stream = stream();
+    ok(cuda.cuCtxGetCurrent(out));
+    ok(cuda.cuCtxCreate_v4(out, 0, 0, 0));
+    long own = result();
+    is(CudaStatus.INVALID_CONTEXT, cuda.cuStreamSynchronize(stream));
+    ok(cuda.cuCtxDestroy_v2(own));
+  }
+
+  @Test
+  void theLegacyStreamWaitsForBlockingOnes() {
+    start(SimulatedCuda.builder().stepped(8));
+    ok(cuda.cuStreamCreateWithPriority(out, CudaConstants.CU_STREAM_DEFAULT, 0));
+    long blocking = result();
+    long a = memory(8);
+    ok(cuda.cuMemsetD8Async(a, (byte) 1, 8, blocking));
+    ok(cuda.cuMemsetD8Async(a, (byte) 2, 8, 0));
+    ok(cuda.cuMemsetD8Async(a, (byte) 3, 8, blocking));
+    assertThat(cuda.step(0)).isFalse();
+    assertThat(cuda.step(blocking)).isTrue();
+    assertThat(cuda.step(blocking)).isFalse();
+    assertThat(cuda.step(0)).isTrue();
+    assertThat(cuda.step(blocking)).isTrue();
+    assertThat(cuda.races()).isEmpty();
+  }
+
+  @Test
+  void theLogHoldsTheCalls() {
+    start(SimulatedCuda.builder().logged());
+    cuda.clearCalls();
+    long a = memory(64);
+    is(CudaStatus.INVALID_VALUE, cuda.cuMemFree_v2(a + 1));
+    assertThat(cuda.calls()).extracting(Call::function).containsExactly("cuMemAlloc_v2", "cuMemFree_v2");
+    assertThat(cuda.calls().getLast().status()).isEqualTo(1);
+    assertThat(cuda.calls().getFirst().toString()).contains("bytesize 64");
+  }
+
+  @ParameterizedTest
+  @EnumSource(CudaStatus.class)
+  void everyStatusHasItsName(CudaStatus status) {
+    start(SimulatedCuda.builder());
+    ok(cuda.cuGetErrorName(status.code(), out));
+    assertThat(MemorySegment.ofAddress(result()).reinterpret(100).getString(0))
+        .isEqualTo(status.cName());
+  }
+}
