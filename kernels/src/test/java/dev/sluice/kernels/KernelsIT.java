@@ -56,8 +56,7 @@ class KernelsIT extends KernelContract {
         check(api.cuMemAlloc_v2(out, bytes.byteSize() + offset), "cuMemAlloc_v2");
         long address = out.get(JAVA_LONG, 0);
         places.add(address);
-        check(
-            api.cuMemcpyHtoD_v2(address + offset, bytes, bytes.byteSize()), "cuMemcpyHtoD_v2");
+        check(api.cuMemcpyHtoD_v2(address + offset, bytes, bytes.byteSize()), "cuMemcpyHtoD_v2");
         return address + offset;
       }
     }

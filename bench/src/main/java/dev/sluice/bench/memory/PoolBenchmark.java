@@ -28,8 +28,8 @@ import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * Pairs of lease and return from 8 threads, each with a stream of its own, on the simulated device.
- * The pool's account is checked at the end: every lease was returned, and the driver was called only
- * while the pool grew.
+ * The pool's account is checked at the end: every lease was returned, and the driver was called
+ * only while the pool grew.
  */
 @BenchmarkMode(Mode.Throughput)
 @OutputTimeUnit(TimeUnit.SECONDS)

@@ -83,7 +83,8 @@ class SimulatedCudaTest {
     values.set(JAVA_INT, 8, n);
     values.set(JAVA_INT, 16, 7);
     MemorySegment pointers =
-        arena.allocateFrom(JAVA_LONG, values.address(), values.address() + 8, values.address() + 16);
+        arena.allocateFrom(
+            JAVA_LONG, values.address(), values.address() + 8, values.address() + 16);
     return cuda.cuLaunchKernel(
         result(), (n + 31) / 32, 1, 1, 32, 1, 1, 0, stream, pointers, MemorySegment.NULL);
   }
@@ -345,7 +346,9 @@ class SimulatedCudaTest {
     cuda.clearCalls();
     long a = memory(64);
     is(CudaStatus.INVALID_VALUE, cuda.cuMemFree_v2(a + 1));
-    assertThat(cuda.calls()).extracting(Call::function).containsExactly("cuMemAlloc_v2", "cuMemFree_v2");
+    assertThat(cuda.calls())
+        .extracting(Call::function)
+        .containsExactly("cuMemAlloc_v2", "cuMemFree_v2");
     assertThat(cuda.calls().getLast().status()).isEqualTo(1);
     assertThat(cuda.calls().getFirst().toString()).contains("bytesize 64");
   }

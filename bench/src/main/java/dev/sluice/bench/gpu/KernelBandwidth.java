@@ -1,0 +1,220 @@
+package dev.sluice.bench.gpu;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import dev.sluice.bindings.cuda.CudaApi;
+import dev.sluice.bindings.cuda.CudaConstants;
+import dev.sluice.bindings.cuda.CudaDriverLoader;
+import dev.sluice.bindings.cuda.CudaStatus;
+import dev.sluice.bindings.cuda.DriverProbe;
+import dev.sluice.bindings.cuda.DriverReport;
+import dev.sluice.bindings.cuda.PrimaryContext;
+import dev.sluice.kernels.KernelCall;
+import dev.sluice.kernels.compile.KernelCompiler;
+import dev.sluice.kernels.compile.LoadedKernels;
+import java.io.PrintStream;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * What part of the copy bandwidth the kernels reach: events around single launches, interleaved
+ * with copies of the same run, over data of several times the L2 cache; only the bytes count that a
+ * kernel cannot avoid. Parts of each result are compared with the reference in Java.
+ *
+ * <p>Exit status: 0; 1 where a result is wrong or a kernel with a bar stays below it. Without a GPU
+ * it says so and returns 0.
+ *
+ * <p>Thread safety: for one thread.
+ */
+public final class KernelBandwidth implements AutoCloseable {
+  /** What kernels that do nothing but move bytes have to reach. */
+  static final double BAR = 0.85;
+
+  private static final int ROUNDS = 15;
+  private static final long L2_MULTIPLE = 5;
+
+  /**
+   * A line of the table.
+   *
+   * @param name of the case
+   * @param bytes compulsory, of one launch
+   * @param ms median of the launches
+   * @param ratio of its bandwidth to the copy's
+   * @param bar what the ratio must be; 0: none
+   * @param limit what limits a kernel that has no bar
+   */
+  record Row(String name, long bytes, double ms, double ratio, double bar, String limit) {
+    boolean ok() {
+      return ratio >= bar;
+    }
+
+    @Override
+    public String toString() {
+      return String.format(
+          Locale.ROOT,
+          "%-34s %8.1f MB %9.4f ms %8.1f GB/s %6.3f of copy  %s",
+          name,
+          bytes / 1e6,
+          ms,
+          bytes / ms / 1e6,
+          ratio,
+          bar == 0 ? limit : ok() ? "ok, bar " + bar : "BELOW the bar of " + bar);
+    }
+  }
+
+  private final CudaApi api;
+  private final Arena arena = Arena.ofConfined();
+  private final MemorySegment out = arena.allocate(64, 8);
+  private final PrimaryContext context;
+  private final LoadedKernels kernels;
+  private final KernelCall call;
+  private final long stream;
+  private final long begin;
+  private final long end;
+  final long source;
+  final long target;
+  final long extra;
+  final long sizeBytes;
+
+  KernelBandwidth(CudaApi api, KernelCompiler compiler, long minBytes) {
+    this.api = api;
+    check(api.cuInit(0), "cuInit");
+    context = PrimaryContext.enter(api, 0);
+    check(
+        api.cuDeviceGetAttribute(out, CudaConstants.CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE, 0),
+        "cuDeviceGetAttribute");
+    sizeBytes = minBytes > 0 ? minBytes : L2_MULTIPLE * out.get(JAVA_INT, 0);
+    kernels = LoadedKernels.load(api, 0, compiler);
+    call = new KernelCall(kernels.multiprocessors());
+    check(
+        api.cuStreamCreateWithPriority(out, CudaConstants.CU_STREAM_NON_BLOCKING, 0),
+        "cuStreamCreateWithPriority");
+    stream = out.get(JAVA_LONG, 0);
+    begin = event();
+    end = event();
+    source = allocate(sizeBytes);
+    target = allocate(4 * sizeBytes);
+    extra = allocate(1 << 20);
+    BandwidthCases.fill(this);
+  }
+
+  private long event() {
+    check(api.cuEventCreate(out, CudaConstants.CU_EVENT_DEFAULT), "cuEventCreate");
+    return out.get(JAVA_LONG, 0);
+  }
+
+  private long allocate(long bytes) {
+    check(api.cuMemAlloc_v2(out, bytes), "cuMemAlloc_v2");
+    return out.get(JAVA_LONG, 0);
+  }
+
+  private void check(int status, String function) {
+    CudaStatus.check(api, status, function, "");
+  }
+
+  KernelCall call() {
+    return call;
+  }
+
+  void upload(long address, MemorySegment bytes) {
+    check(api.cuMemcpyHtoD_v2(address, bytes, bytes.byteSize()), "cuMemcpyHtoD_v2");
+  }
+
+  MemorySegment download(long address, long bytes) {
+    MemorySegment host = arena.allocate(Math.max(1, bytes), 16);
+    check(api.cuMemcpyDtoH_v2(host, address, bytes), "cuMemcpyDtoH_v2");
+    return host;
+  }
+
+  void launch() {
+    kernels.launch(call, stream);
+    check(api.cuStreamSynchronize(stream), "cuStreamSynchronize");
+  }
+
+  private double ms(Runnable work) {
+    check(api.cuEventRecord(begin, stream), "cuEventRecord");
+    work.run();
+    check(api.cuEventRecord(end, stream), "cuEventRecord");
+    check(api.cuEventSynchronize(end), "cuEventSynchronize");
+    check(api.cuEventElapsedTime_v2(out, begin, end), "cuEventElapsedTime_v2");
+    // A simulated device may be done within one tick of its clock.
+    return Math.max(1e-6, out.get(JAVA_FLOAT, 0));
+  }
+
+  /** Times what {@link #call} is prepared for, with copies in between. */
+  Row time(String name, long bytes, double bar, String limit) {
+    double[] kernel = new double[ROUNDS];
+    double[] copy = new double[ROUNDS];
+    for (int i = -3; i < ROUNDS; i++) {
+      double copyMs =
+          ms(() ->
+              check(
+                  api.cuMemcpyDtoDAsync_v2(target, source, sizeBytes, stream),
+                  "cuMemcpyDtoDAsync_v2"));
+      double kernelMs = ms(() -> kernels.launch(call, stream));
+      if (i >= 0) {
+        copy[i] = copyMs;
+        kernel[i] = kernelMs;
+      }
+    }
+    double ms = median(kernel);
+    double copyBandwidth = 2.0 * sizeBytes / median(copy);
+    return new Row(name, bytes, ms, bytes / ms / copyBandwidth, bar, limit);
+  }
+
+  private static double median(double[] values) {
+    double[] sorted = values.clone();
+    Arrays.sort(sorted);
+    return sorted[sorted.length / 2];
+  }
+
+  /** Every case. */
+  List<Row> run() {
+    List<Row> rows = new ArrayList<>();
+    BandwidthCases.all(this, rows::add);
+    return rows;
+  }
+
+  @Override
+  public void close() {
+    call.close();
+    kernels.close();
+    api.cuStreamDestroy_v2(stream);
+    api.cuEventDestroy_v2(begin);
+    api.cuEventDestroy_v2(end);
+    api.cuMemFree_v2(source);
+    api.cuMemFree_v2(target);
+    api.cuMemFree_v2(extra);
+    context.close();
+    arena.close();
+  }
+
+  /** Runs it on this machine's GPU. */
+  public static void main(String[] args) {
+    CudaDriverLoader.Result loaded = CudaDriverLoader.load();
+    DriverReport report = DriverProbe.probe(loaded);
+    if (report.status() != DriverReport.Status.READY) {
+      System.out.println("skipped, no GPU: " + report.missing() + "; " + report.remedy());
+      return;
+    }
+    System.out.println(report.devices().getFirst() + ", driver " + report.release().orElse("?"));
+    System.exit(print(loaded.api().orElseThrow(), new KernelCompiler(), 0, System.out));
+  }
+
+  static int print(CudaApi api, KernelCompiler compiler, long minBytes, PrintStream to) {
+    List<Row> rows;
+    try (KernelBandwidth bandwidth = new KernelBandwidth(api, compiler, minBytes)) {
+      rows = bandwidth.run();
+    }
+    rows.forEach(to::println);
+    long below = rows.stream().filter(row -> !row.ok()).count();
+    to.println(rows.size() + " kernels right, " + below + " below their bar");
+    return below == 0 ? 0 : 1;
+  }
+}
