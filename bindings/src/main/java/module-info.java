@@ -2,6 +2,7 @@
 module dev.sluice.bindings {
   exports dev.sluice.bindings;
   exports dev.sluice.bindings.cuda;
+  exports dev.sluice.bindings.nvml;
   exports dev.sluice.bindings.nvrtc;
   exports dev.sluice.bindings.onnxruntime;
   exports dev.sluice.bindings.sim;

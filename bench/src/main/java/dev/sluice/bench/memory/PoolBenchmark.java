@@ -11,7 +11,10 @@ import dev.sluice.engine.memory.MemoryBudget;
 import dev.sluice.engine.memory.StreamMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -19,6 +22,7 @@ import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
@@ -27,9 +31,9 @@ import org.openjdk.jmh.annotations.Threads;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Pairs of lease and return from 8 threads, each with a stream of its own, on the simulated device.
- * The pool's account is checked at the end: every lease was returned, and the driver was called
- * only while the pool grew.
+ * Pairs of lease and return from 8 threads, which have a stream each, or share two or one, on the
+ * simulated device. The pool's account is checked at the end: every lease was returned, and the
+ * driver was called only while the pool grew.
  */
 @BenchmarkMode(Mode.Throughput)
 @OutputTimeUnit(TimeUnit.SECONDS)
@@ -44,6 +48,13 @@ public class PoolBenchmark {
     private final SimulatedCuda cuda = SimulatedCuda.builder().build();
     private final MemoryBudget root = MemoryBudget.root("device", MemoryBudget.UNLIMITED);
     private final MemoryBudget budget = root.child("model", 1L << 30);
+
+    /** How many streams the threads share. */
+    @Param({"8", "2", "1"})
+    public int streams;
+
+    private final List<StreamMemory> memories = new ArrayList<>();
+    private final AtomicInteger threads = new AtomicInteger();
     private long context;
     private DevicePool pool;
 
@@ -57,6 +68,9 @@ public class PoolBenchmark {
         context = out.get(JAVA_LONG, 0);
       }
       pool = new DevicePool(cuda, context, "benchmark", budget);
+      for (int i = 0; i < streams; i++) {
+        memories.add(pool.on(stream()));
+      }
     }
 
     private void check(int status, String function) {
@@ -81,6 +95,7 @@ public class PoolBenchmark {
       if (pool.stats().leases() != 0 || allocations > 8) {
         throw new IllegalStateException("the pool's account is wrong: " + pool.stats());
       }
+      memories.forEach(StreamMemory::close);
       pool.close();
       budget.close();
       root.close();
@@ -88,23 +103,16 @@ public class PoolBenchmark {
     }
   }
 
-  /** A thread's stream. */
+  /** A thread's lease. */
   @State(Scope.Thread)
   public static class OfThread {
-    private StreamMemory memory;
     private DeviceLease lease;
 
-    /** Makes the stream. */
+    /** Picks a stream. */
     @Setup(Level.Trial)
     public void open(Shared shared) {
-      memory = shared.pool.on(shared.stream());
-      lease = memory.newLease("benchmark");
-    }
-
-    /** Gives it back. */
-    @TearDown(Level.Trial)
-    public void close() {
-      memory.close();
+      int turn = shared.threads.getAndIncrement();
+      lease = shared.memories.get(turn % shared.streams).newLease("benchmark");
     }
   }
 
