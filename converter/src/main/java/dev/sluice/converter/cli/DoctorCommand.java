@@ -29,15 +29,16 @@ final class DoctorCommand implements Callable<Integer> {
   public Integer call() {
     CpuReport cpu = CpuReport.ofMachine();
     GpuReport gpu = GpuReport.ofMachine();
+    GpuHealth health = GpuHealth.ofMachine();
     Map<String, Object> backends = new LinkedHashMap<>();
     backends.put("cpu", json(cpu));
-    backends.put("cuda", json(gpu));
+    backends.put("cuda", json(gpu, health));
     output.print(
         Map.of("backends", backends),
         out -> {
           text(cpu, out);
           out.println();
-          text(gpu, out);
+          text(gpu, health, out);
         });
     return 0;
   }
@@ -51,7 +52,7 @@ final class DoctorCommand implements Callable<Integer> {
     return object;
   }
 
-  private static Map<String, Object> json(GpuReport gpu) {
+  private static Map<String, Object> json(GpuReport gpu, GpuHealth health) {
     DriverReport driver = gpu.driver();
     Map<String, Object> driverObject = new LinkedHashMap<>();
     driverObject.put("status", driver.status());
@@ -76,6 +77,9 @@ final class DoctorCommand implements Callable<Integer> {
     object.put("ok", gpu.ok());
     object.put("driver", driverObject);
     object.put("libraries", libraries);
+    object.put("nvrtc", health.nvrtc());
+    object.put("gpus", health.gpus());
+    object.put("nvml", health.noNvml().isEmpty() ? "ok" : health.noNvml());
     object.put(
         "builderResources",
         gpu.builderResources().stream().map(found -> found.file().toString()).toList());
@@ -96,7 +100,7 @@ final class DoctorCommand implements Callable<Integer> {
     table.print(out);
   }
 
-  private static void text(GpuReport gpu, PrintWriter out) {
+  private static void text(GpuReport gpu, GpuHealth health, PrintWriter out) {
     DriverReport driver = gpu.driver();
     out.println(
         "cuda: " + (gpu.ok() ? "the machine has what it takes" : "not usable on this machine"));
@@ -131,6 +135,7 @@ final class DoctorCommand implements Callable<Integer> {
                   library.purpose(),
                   found.file() + (found.version().isEmpty() ? "" : ", " + found.version())));
     }
+    health.rows(table);
     advice(gpu.missing(), gpu.remedies(), table);
     table.print(out);
   }

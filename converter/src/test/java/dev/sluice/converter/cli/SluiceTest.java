@@ -54,6 +54,10 @@ class SluiceTest {
     JsonNode cuda = backends.get("cuda");
     assertThat(cuda.get("missing").isEmpty()).isEqualTo(cuda.get("ok").asBoolean());
     assertThat(cuda.get("remedy").isEmpty()).isEqualTo(cuda.get("ok").asBoolean());
-    assertThat(Cli.run("doctor").done().out()).contains("cpu: ok", "ONNX Runtime", "cuda: ");
+    assertThat(cuda.get("nvrtc").has("version")).isNotEqualTo(cuda.get("nvrtc").has("missing"));
+    assertThat(cuda.get("nvml").asString()).isNotBlank();
+    assertThat(cuda.get("gpus").isEmpty()).isNotEqualTo(cuda.get("nvml").asString().equals("ok"));
+    assertThat(Cli.run("doctor").done().out())
+        .contains("cpu: ok", "ONNX Runtime", "cuda: ", "compiler");
   }
 }
