@@ -1,0 +1,25 @@
+package dev.sluice.bindings.cuda;
+
+import org.junit.jupiter.api.BeforeAll;
+
+/** The contract on this machine's driver, through the JavaCPP presets. */
+class JavaCppCudaContractIT extends CudaApiContract {
+  private static CudaApi driver;
+
+  @BeforeAll
+  static void load() throws ReflectiveOperationException {
+    // The presets must not be loaded before a driver has answered.
+    RealGpu.driver();
+    driver = JavaCppCudaApi.load();
+  }
+
+  @Override
+  protected CudaApi api() {
+    return driver;
+  }
+
+  @Override
+  protected String image() {
+    return FILL_PTX;
+  }
+}
