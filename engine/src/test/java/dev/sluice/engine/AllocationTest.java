@@ -4,7 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import com.sun.management.ThreadMXBean;
+import dev.sluice.bindings.cuda.CudaStatus;
+import dev.sluice.bindings.cuda.CudaStream;
+import dev.sluice.bindings.cuda.PrimaryContext;
+import dev.sluice.bindings.sim.SimulatedCuda;
+import dev.sluice.engine.memory.DeviceLease;
+import dev.sluice.engine.memory.DevicePool;
+import dev.sluice.engine.memory.MemoryBudget;
+import dev.sluice.engine.memory.PinnedLease;
+import dev.sluice.engine.memory.PinnedPool;
+import dev.sluice.engine.memory.StreamMemory;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
@@ -368,5 +379,42 @@ class AllocationTest {
       thread.join();
     }
     assertThat(errors).isEmpty();
+  }
+
+  @Test
+  void aLeaseOfDeviceOrPinnedMemoryAllocatesNothing() throws Exception {
+    try (SimulatedCuda cuda = SimulatedCuda.builder().build();
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment out = arena.allocate(ValueLayout.JAVA_LONG);
+      CudaStatus.check(cuda, cuda.cuInit(0), "cuInit", "0");
+      try (PrimaryContext _ = PrimaryContext.enter(cuda, 0);
+          CudaStream stream = CudaStream.create(cuda, "stream", 0);
+          MemoryBudget budget = MemoryBudget.root("device", 1L << 30)) {
+        CudaStatus.check(cuda, cuda.cuCtxGetCurrent(out), "cuCtxGetCurrent", "");
+        long context = out.get(ValueLayout.JAVA_LONG, 0);
+        try (DevicePool device = new DevicePool(cuda, context, "device", budget);
+            PinnedPool pinned = new PinnedPool(cuda, context, "pinned", budget);
+            StreamMemory memory = device.on(stream.raw())) {
+          DeviceLease[] leases = new DeviceLease[8];
+          for (int i = 0; i < leases.length; i++) {
+            leases[i] = memory.newLease("lease " + i);
+          }
+          PinnedLease host = pinned.newLease("host");
+          Call call =
+              () -> {
+                for (int i = 0; i < leases.length; i++) {
+                  leases[i].take(1000L << i);
+                }
+                for (DeviceLease lease : leases) {
+                  lease.close();
+                }
+                host.take(10_000);
+                host.close();
+              };
+          assertThat(leastBytesPerCall(call)).isZero();
+          assertThat(device.stats().allocations()).isEqualTo(leases.length);
+        }
+      }
+    }
   }
 }

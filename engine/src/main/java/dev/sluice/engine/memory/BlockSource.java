@@ -144,6 +144,12 @@ final class BlockSource implements AutoCloseable {
     }
   }
 
+  /** Lets pools under the budget that refuses give back what nobody leases; how much they gave. */
+  long trimBudget(int sizeClass) {
+    long sizeBytes = SizeClasses.bytes(sizeClass);
+    return budget.narrowest(sizeBytes).trim(sizeBytes);
+  }
+
   /** Says which level, or the device, has no room for a block. */
   MemoryExhaustedException exhausted(int sizeClass, String label, long trimmedBytes) {
     long sizeBytes = SizeClasses.bytes(sizeClass);

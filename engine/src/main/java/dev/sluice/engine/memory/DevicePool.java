@@ -82,7 +82,7 @@ public final class DevicePool implements AutoCloseable, MemoryBudget.Trimmable {
         block = borrow(taker, sizeClass, true);
       }
       if (block == null) {
-        long trimmed = source.budget.top().trim(SizeClasses.bytes(sizeClass));
+        long trimmed = source.trimBudget(sizeClass);
         block = source.tryGrow(sizeClass, label);
         if (block == null) {
           throw source.exhausted(sizeClass, label, trimmed);

@@ -154,8 +154,13 @@ public final class MemoryBudget implements AutoCloseable {
     }
   }
 
-  MemoryBudget top() {
-    return parent == null ? this : parent.top();
+  /**
+   * Where memory has to be given back for so many bytes: the nearest level that has no room, or the
+   * root where all have.
+   */
+  MemoryBudget narrowest(long sizeBytes) {
+    boolean full = sizeBytes > limitBytes - used.get();
+    return full || parent == null ? this : parent.narrowest(sizeBytes);
   }
 
   /** Lets the pools here and below give back what nobody leases; how much they gave. */

@@ -121,7 +121,7 @@ public final class PinnedPool implements AutoCloseable, MemoryBudget.Trimmable {
         }
       }
       if (block == null) {
-        long trimmed = source.budget.top().trim(SizeClasses.bytes(sizeClass));
+        long trimmed = source.trimBudget(sizeClass);
         block = source.tryGrow(sizeClass, label);
         if (block == null) {
           throw source.exhausted(sizeClass, label, trimmed);

@@ -1,0 +1,91 @@
+package dev.sluice.bindings.cuda;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import dev.sluice.bindings.NativeHandle;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * An event: a place in a stream's work that others can wait for.
+ *
+ * <p>Thread safety: any thread.
+ */
+public final class CudaEvent extends CudaObject {
+  private CudaEvent(CudaApi api, NativeHandle handle) {
+    super(api, handle);
+  }
+
+  /**
+   * Makes an event in the current context.
+   *
+   * @param label for messages
+   * @param timed whether it keeps the time; one that does not costs less
+   * @throws CudaException where the driver refuses
+   */
+  public static CudaEvent create(CudaApi api, String label, boolean timed) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment out = arena.allocate(JAVA_LONG);
+      int flags = timed ? CudaConstants.CU_EVENT_DEFAULT : CudaConstants.CU_EVENT_DISABLE_TIMING;
+      CudaStatus.check(api, api.cuEventCreate(out, flags), "cuEventCreate", label);
+      return new CudaEvent(
+          api, NativeHandle.own("CUevent", label, out.get(JAVA_LONG, 0), api::cuEventDestroy_v2));
+    }
+  }
+
+  /** Records it in a stream, in place of an earlier record. */
+  public void record(CudaStream stream) {
+    long mine = enter();
+    long theirs = stream.enter();
+    try {
+      check(api.cuEventRecord(raw(), stream.raw()), "cuEventRecord");
+    } finally {
+      stream.leave(theirs);
+      leave(mine);
+    }
+  }
+
+  /**
+   * Whether the latest record has passed, or there is none.
+   *
+   * @throws CudaException where it was recorded into a graph, or earlier work failed
+   */
+  public boolean isDone() {
+    long stamp = enter();
+    try {
+      int status = api.cuEventQuery(raw());
+      if (status == CudaApi.CUDA_ERROR_NOT_READY) {
+        return false;
+      }
+      checkLate(status, "cuEventQuery");
+      return true;
+    } finally {
+      leave(stamp);
+    }
+  }
+
+  /** Blocks until the latest record has passed. */
+  public void await() {
+    long stamp = enter();
+    try {
+      checkLate(api.cuEventSynchronize(raw()), "cuEventSynchronize");
+    } finally {
+      leave(stamp);
+    }
+  }
+
+  /** Milliseconds from another event's record to this one's; both are timed and have passed. */
+  public float msSince(CudaEvent start) {
+    long mine = enter();
+    long theirs = start.enter();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment out = arena.allocate(JAVA_FLOAT);
+      check(api.cuEventElapsedTime_v2(out, start.raw(), raw()), "cuEventElapsedTime_v2");
+      return out.get(JAVA_FLOAT, 0);
+    } finally {
+      start.leave(theirs);
+      leave(mine);
+    }
+  }
+}

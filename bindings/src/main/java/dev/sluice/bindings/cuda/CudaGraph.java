@@ -1,0 +1,80 @@
+package dev.sluice.bindings.cuda;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import dev.sluice.bindings.NativeHandle;
+import dev.sluice.bindings.cuda.generated.CUgraphExecUpdateResultInfo_st;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A graph that was captured.
+ *
+ * <p>Thread safety: any thread.
+ */
+public final class CudaGraph extends CudaObject {
+  private final String label;
+
+  CudaGraph(CudaApi api, String label, long graph) {
+    super(api, NativeHandle.own("CUgraph", label, graph, api::cuGraphDestroy));
+    this.label = label;
+  }
+
+  /** Makes it ready to launch; this graph may be closed then. */
+  public Ready instantiate() {
+    long stamp = enter();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment out = arena.allocate(JAVA_LONG);
+      check(api.cuGraphInstantiateWithFlags(out, raw(), 0), "cuGraphInstantiateWithFlags");
+      return new Ready(api, label, out.get(JAVA_LONG, 0));
+    } finally {
+      leave(stamp);
+    }
+  }
+
+  /**
+   * A graph that is ready to launch, a {@code CUgraphExec}.
+   *
+   * <p>Thread safety: any thread; its launches follow one another.
+   */
+  public static final class Ready extends CudaObject {
+    private Ready(CudaApi api, String label, long exec) {
+      super(api, NativeHandle.own("CUgraphExec", label, exec, api::cuGraphExecDestroy));
+    }
+
+    /** Enqueues it. Takes no heap memory. */
+    public void launch(CudaStream stream) {
+      long mine = enter();
+      long theirs = stream.enter();
+      try {
+        check(api.cuGraphLaunch(raw(), stream.raw()), "cuGraphLaunch");
+      } finally {
+        stream.leave(theirs);
+        leave(mine);
+      }
+    }
+
+    /**
+     * Takes the parameters of a graph of the same topology.
+     *
+     * @return whether it did; where not, this is as it was, and the other has to be instantiated
+     * @throws CudaException for any failure but that the graphs differ too much
+     */
+    public boolean update(CudaGraph graph) {
+      long mine = enter();
+      long theirs = graph.enter();
+      try (Arena arena = Arena.ofConfined()) {
+        MemorySegment info = CUgraphExecUpdateResultInfo_st.allocate(arena);
+        int status = api.cuGraphExecUpdate_v2(raw(), graph.raw(), info);
+        if (status == CudaStatus.GRAPH_EXEC_UPDATE_FAILURE.code()) {
+          return false;
+        }
+        check(status, "cuGraphExecUpdate_v2");
+        return true;
+      } finally {
+        graph.leave(theirs);
+        leave(mine);
+      }
+    }
+  }
+}

@@ -1,0 +1,132 @@
+package dev.sluice.bindings.cuda;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import dev.sluice.bindings.NativeHandle;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A stream that keeps no order with the legacy stream.
+ *
+ * <p>Thread safety: any thread; what several threads enqueue has no order of its own.
+ */
+public final class CudaStream extends CudaObject {
+  /** How a caller waits for a stream. */
+  public enum Wait {
+    /** Asks again and again: the least latency, for the whole of a core. */
+    SPIN,
+    /** Asks again and again, and lets other threads go first. */
+    YIELD,
+    /** As the context was made to wait; blocks where its flags say so. */
+    BLOCK
+  }
+
+  private CudaStream(CudaApi api, NativeHandle handle) {
+    super(api, handle);
+  }
+
+  /**
+   * Makes a stream in the current context.
+   *
+   * @param label for messages
+   * @param priority a lower number goes first; out of range it is clamped
+   * @throws CudaException where the driver refuses
+   */
+  public static CudaStream create(CudaApi api, String label, int priority) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment out = arena.allocate(JAVA_LONG);
+      CudaStatus.check(
+          api,
+          api.cuStreamCreateWithPriority(out, CudaConstants.CU_STREAM_NON_BLOCKING, priority),
+          "cuStreamCreateWithPriority",
+          label + ", non-blocking, priority " + priority);
+      return new CudaStream(
+          api, NativeHandle.own("CUstream", label, out.get(JAVA_LONG, 0), api::cuStreamDestroy_v2));
+    }
+  }
+
+  /** Whether all that was enqueued is done. */
+  public boolean isDone() {
+    long stamp = enter();
+    try {
+      int status = api.cuStreamQuery(raw());
+      if (status == CudaApi.CUDA_ERROR_NOT_READY) {
+        return false;
+      }
+      checkLate(status, "cuStreamQuery");
+      return true;
+    } finally {
+      leave(stamp);
+    }
+  }
+
+  /** Waits until all that was enqueued is done. */
+  @SuppressWarnings("ThreadPriorityCheck") // the caller asks for it
+  public void await(Wait how) {
+    if (how == Wait.BLOCK) {
+      long stamp = enter();
+      try {
+        checkLate(api.cuStreamSynchronize(raw()), "cuStreamSynchronize");
+      } finally {
+        leave(stamp);
+      }
+      return;
+    }
+    while (!isDone()) {
+      if (how == Wait.SPIN) {
+        Thread.onSpinWait();
+      } else {
+        Thread.yield();
+      }
+    }
+  }
+
+  /** Holds what comes later in this stream back until an event's latest record has passed. */
+  public void waitFor(CudaEvent event) {
+    long mine = enter();
+    long theirs = event.enter();
+    try {
+      check(
+          api.cuStreamWaitEvent(raw(), event.raw(), CudaConstants.CU_EVENT_WAIT_DEFAULT),
+          "cuStreamWaitEvent");
+    } finally {
+      event.leave(theirs);
+      leave(mine);
+    }
+  }
+
+  /**
+   * Records what the work enqueues into a graph, instead of running it. Other threads' calls don't
+   * spoil it.
+   *
+   * @param work enqueues in this stream, on this thread; it must not close the stream
+   * @throws CudaException where the work did what a capture does not allow; the stream works as
+   *     before
+   */
+  public CudaGraph capture(Runnable work) {
+    long stamp = enter();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment out = arena.allocate(JAVA_LONG);
+      check(
+          api.cuStreamBeginCapture_v2(raw(), CudaConstants.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
+          "cuStreamBeginCapture_v2");
+      boolean finished = false;
+      try {
+        work.run();
+        finished = true;
+      } finally {
+        int status = api.cuStreamEndCapture(raw(), out);
+        long graph = out.get(JAVA_LONG, 0);
+        if (!finished && status == CudaApi.CUDA_SUCCESS) {
+          api.cuGraphDestroy(graph);
+        } else if (finished) {
+          check(status, "cuStreamEndCapture");
+        }
+      }
+      return new CudaGraph(api, toString(), out.get(JAVA_LONG, 0));
+    } finally {
+      leave(stamp);
+    }
+  }
+}
