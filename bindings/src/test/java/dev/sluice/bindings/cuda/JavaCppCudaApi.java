@@ -6,12 +6,14 @@ import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
+import java.lang.reflect.Parameter;
 import java.lang.reflect.Proxy;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.javacpp.annotation.ByPtrPtr;
 
 /**
  * A second {@link CudaApi}, over the JavaCPP presets of CUDA: made by other hands from the same
@@ -70,7 +72,16 @@ final class JavaCppCudaApi {
         .filter(method -> method.getName().equals(name))
         .filter(method -> Modifier.isNative(method.getModifiers()))
         .filter(method -> fits(method.getParameterTypes(), ours.getParameterTypes()))
+        // Overloads that write the address of an object of Java's, but for handles, are of no use.
+        .filter(method ->
+            Arrays.stream(method.getParameters())
+                .allMatch(one -> !isChanged(one) || isHandle(one.getType())))
         .findFirst();
+  }
+
+  /** Whether the presets change the address of the object that is passed. */
+  private static boolean isChanged(Parameter parameter) {
+    return parameter.isAnnotationPresent(ByPtrPtr.class);
   }
 
   private static boolean fits(Class<?>[] theirs, Class<?>[] ours) {
@@ -86,10 +97,10 @@ final class JavaCppCudaApi {
   }
 
   private static Object call(Method function, Object[] ours) throws Throwable {
-    Class<?>[] types = function.getParameterTypes();
+    Parameter[] parameters = function.getParameters();
     Object[] theirs = new Object[ours.length];
     for (int i = 0; i < ours.length; i++) {
-      theirs[i] = convert(ours[i], types[i]);
+      theirs[i] = convert(ours[i], parameters[i]);
     }
     Object result;
     try {
@@ -98,7 +109,7 @@ final class JavaCppCudaApi {
       throw e.getCause();
     }
     for (int i = 0; i < ours.length; i++) {
-      if (ours[i] instanceof MemorySegment out && isHandle(types[i]) && theirs[i] != null) {
+      if (ours[i] instanceof MemorySegment out && isChanged(parameters[i]) && theirs[i] != null) {
         out.set(ValueLayout.JAVA_LONG, 0, ((Pointer) theirs[i]).address());
       }
     }
@@ -109,13 +120,15 @@ final class JavaCppCudaApi {
     return type.getName().endsWith(OPAQUE);
   }
 
-  private static Object convert(Object ours, Class<?> type) throws ReflectiveOperationException {
+  private static Object convert(Object ours, Parameter parameter)
+      throws ReflectiveOperationException {
+    Class<?> type = parameter.getType();
     if (!Pointer.class.isAssignableFrom(type)) {
       return ours;
     }
     boolean out = ours instanceof MemorySegment;
     long address = out ? ((MemorySegment) ours).address() : (long) ours;
-    if (out && isHandle(type) && address != 0) {
+    if (out && isChanged(parameter) && address != 0) {
       // Starts as what is there, so that a refused call leaves it.
       address = ((MemorySegment) ours).get(ValueLayout.JAVA_LONG, 0);
       return wrap(type, address);
