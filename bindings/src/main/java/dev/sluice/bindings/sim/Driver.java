@@ -241,7 +241,7 @@ final class Driver {
   }
 
   private void destroy(SimContext context) {
-    progress.await(() -> progress.isDone(context), "the end of a context");
+    progress.awaitAll(context, "the end of a context");
     context.destroyed = true;
     handles.remove(context.handle);
     handles.all(SimStream.class).stream()
@@ -280,7 +280,7 @@ final class Driver {
 
   void synchronizeContext() {
     SimContext context = current();
-    progress.await(() -> progress.isDone(context), "cuCtxSynchronize");
+    progress.awaitAll(context, "cuCtxSynchronize");
     for (SimStream stream : progress.streams()) {
       if (stream.context == context) {
         progress.observe(stream.clock);
@@ -323,7 +323,7 @@ final class Driver {
       throw SimulatedCuda.invalid("no device memory starts at 0x" + Long.toHexString(address));
     }
     SimContext context = allocation.context;
-    progress.await(() -> progress.isDone(context), "cuMemFree");
+    progress.awaitAll(context, "cuMemFree");
     memory.release(allocation);
   }
 
@@ -422,7 +422,7 @@ final class Driver {
     if (allocation == null || allocation.kind != Allocation.Kind.PINNED) {
       throw SimulatedCuda.invalid("no pinned memory starts at 0x" + Long.toHexString(address));
     }
-    progress.await(() -> progress.isDone(allocation.context), "cuMemFreeHost");
+    progress.awaitAll(allocation.context, "cuMemFreeHost");
     memory.release(allocation);
   }
 
@@ -441,7 +441,7 @@ final class Driver {
     if (allocation == null || allocation.kind != Allocation.Kind.REGISTERED) {
       throw new Refused(CudaStatus.HOST_MEMORY_NOT_REGISTERED, "nothing starts there");
     }
-    progress.await(() -> progress.isDone(allocation.context), "cuMemHostUnregister");
+    progress.awaitAll(allocation.context, "cuMemHostUnregister");
     memory.release(allocation);
   }
 

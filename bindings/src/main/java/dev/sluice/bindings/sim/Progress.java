@@ -234,10 +234,23 @@ final class Progress {
     }
   }
 
-  /** Whether nothing is left in any stream of a context; null: of all contexts. */
-  boolean isDone(SimContext context) {
-    return streams.stream()
-        .allMatch(stream -> (context != null && stream.context != context) || stream.isIdle());
+  /**
+   * Blocks a caller until all that a context's streams hold now is done; what is enqueued meanwhile
+   * does not count, so that others cannot keep the caller waiting for ever.
+   */
+  void awaitAll(SimContext context, String what) {
+    long last = sequence;
+    await(() -> isDone(context, last), what);
+  }
+
+  private boolean isDone(SimContext context, long last) {
+    for (SimStream stream : streams) {
+      Operation head = stream.queue.peek();
+      if (stream.context == context && head != null && head.sequence() <= last) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /** Forgets a stream that was destroyed, once it has run dry. */

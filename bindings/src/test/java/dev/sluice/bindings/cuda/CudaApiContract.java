@@ -308,7 +308,6 @@ public abstract class CudaApiContract {
         CudaStatus.INVALID_VALUE,
         api.cuPointerGetAttribute(
             out, CudaConstants.CU_POINTER_ATTRIBUTE_MEMORY_TYPE, host.address()));
-    ok(api.cuMemFree_v2(0));
   }
 
   @Test
@@ -582,6 +581,7 @@ public abstract class CudaApiContract {
     MemorySegment copy = CUDA_MEMCPY3D_st.allocate(arena);
     ok(api.cuGraphMemcpyNodeGetParams(node, copy));
     assertThat(CUDA_MEMCPY3D_st.WidthInBytes(copy)).isEqualTo(64);
+    CUDA_MEMCPY3D_st.srcMemoryType(copy, CudaConstants.CU_MEMORYTYPE_HOST);
     CUDA_MEMCPY3D_st.srcHost(copy, two);
     ok(api.cuCtxGetCurrent(out));
     ok(api.cuGraphExecMemcpyNodeSetParams(exec, node, copy, result()));
@@ -645,7 +645,6 @@ public abstract class CudaApiContract {
     ok(api.cuEventRecord(fork, first));
     ok(api.cuStreamWaitEvent(second, fork, 0));
     ok(api.cuMemsetD8Async(a, (byte) 1, 64, second));
-    is(CudaStatus.STREAM_CAPTURE_UNMATCHED, api.cuStreamEndCapture(second, out));
     is(CudaStatus.STREAM_CAPTURE_UNJOINED, api.cuStreamEndCapture(first, out));
     ok(api.cuStreamSynchronize(first));
     ok(api.cuStreamSynchronize(second));
@@ -705,9 +704,33 @@ public abstract class CudaApiContract {
           })
           .get();
     }
-    ok(api.cuStreamEndCapture(stream, out));
-    ok(api.cuGraphDestroy(result()));
+    endSomehow(stream);
     ok(api.cuStreamDestroy_v2(stream));
+  }
+
+  /** Ends a capture that a refused call may have spoilt; the documentation does not say. */
+  private void endSomehow(long stream) {
+    int status = api.cuStreamEndCapture(stream, out);
+    if (status == CudaApi.CUDA_SUCCESS) {
+      ok(api.cuGraphDestroy(result()));
+    } else {
+      is(CudaStatus.STREAM_CAPTURE_INVALIDATED, status);
+    }
+  }
+
+  @Test
+  void onlyTheStreamThatBeganACaptureEndsIt() {
+    long first = stream();
+    long second = stream();
+    long fork = event();
+    ok(api.cuStreamBeginCapture_v2(first, CudaConstants.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
+    ok(api.cuEventRecord(fork, first));
+    ok(api.cuStreamWaitEvent(second, fork, 0));
+    is(CudaStatus.STREAM_CAPTURE_UNMATCHED, api.cuStreamEndCapture(second, out));
+    endSomehow(first);
+    ok(api.cuEventDestroy_v2(fork));
+    ok(api.cuStreamDestroy_v2(first));
+    ok(api.cuStreamDestroy_v2(second));
   }
 
   private long loadModule() {

@@ -2,6 +2,9 @@ package dev.sluice.bindings.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sluice.bindings.sim.FaultPlan;
+import dev.sluice.bindings.sim.SimulatedCuda;
+import dev.sluice.bindings.sim.SimulatedDevices;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -149,5 +152,49 @@ class DriverProbeTest {
     assertThat(machine.missing()).contains("libcuda.so.1");
     assertThat(machine.remedy()).startsWith("install the NVIDIA driver 580");
     assertThat(container.remedy()).contains("580.95.05").contains("NVIDIA_DRIVER_CAPABILITIES");
+  }
+
+  private static DriverReport probe(SimulatedDevices devices) {
+    try (SimulatedCuda cuda = devices.build()) {
+      DriverReport report =
+          DriverProbe.probe(
+              new CudaDriverLoader.Result(
+                  Optional.of(cuda), Optional.empty(), List.of(), List.of()),
+              "");
+      assertThat(cuda.leaks()).isEmpty();
+      return report;
+    }
+  }
+
+  @Test
+  void namesADeviceThatNobodyMayUse() {
+    DriverReport report =
+        probe(
+            SimulatedCuda.builder()
+                .computeMode(CudaConstants.CU_COMPUTEMODE_PROHIBITED)
+                .name("prohibited"));
+    assertThat(report.devices())
+        .singleElement()
+        .satisfies(device -> {
+          assertThat(device.name()).isEqualTo("prohibited");
+          assertThat(device.note())
+              .contains("cuDevicePrimaryCtxRetain")
+              .contains("CUDA_ERROR_DEVICE_UNAVAILABLE")
+              .contains("nvidia-smi -c 0");
+        });
+  }
+
+  @Test
+  void saysWhatALostOrAnOldDriverSays() {
+    DriverReport lost = probe(SimulatedCuda.builder().faults(FaultPlan.none().loseDevice(3)));
+    assertThat(lost.status()).isEqualTo(DriverReport.Status.FAILED);
+    assertThat(lost.missing()).contains("CUDA_ERROR_ECC_UNCORRECTABLE");
+    assertThat(lost.remedy()).contains("restart the process");
+    DriverReport old = probe(SimulatedCuda.builder().driverVersion(12_080));
+    assertThat(old.status()).isEqualTo(DriverReport.Status.TOO_OLD);
+    assertThat(old.missing()).contains("CUDA 12.8").contains("CUDA 13.0");
+    DriverReport none = probe(SimulatedCuda.builder().devices(0));
+    assertThat(none.status()).isEqualTo(DriverReport.Status.NO_DEVICE);
+    assertThat(none.remedy()).contains("under MIG");
   }
 }

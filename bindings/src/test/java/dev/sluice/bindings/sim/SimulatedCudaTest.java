@@ -239,6 +239,19 @@ class SimulatedCudaTest {
   }
 
   @Test
+  void aSlowCopyTakesAStepMore() {
+    start(SimulatedCuda.builder().stepped(2).faults(FaultPlan.none().slowCopies(2, 1_000_000)));
+    long stream = stream();
+    long a = memory(64);
+    long b = memory(64);
+    ok(cuda.cuMemcpyDtoDAsync_v2(a, b, 64, stream));
+    assertThat(cuda.streamLength(stream)).isEqualTo(1);
+    ok(cuda.cuMemcpyDtoDAsync_v2(a, b, 64, stream));
+    assertThat(cuda.streamLength(stream)).isEqualTo(3);
+    ok(cuda.cuStreamSynchronize(stream));
+  }
+
+  @Test
   void randomFaultsFollowTheirSeed() {
     List<Integer> first = randomStatuses(99);
     assertThat(first).contains(0).contains(CudaStatus.OUT_OF_MEMORY.code());

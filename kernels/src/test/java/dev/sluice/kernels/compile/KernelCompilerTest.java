@@ -3,6 +3,7 @@ package dev.sluice.kernels.compile;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sluice.bindings.ForkedJvm;
 import dev.sluice.bindings.NativeException;
 import dev.sluice.bindings.nvrtc.Nvrtc;
 import dev.sluice.bindings.sim.SimulatedNvrtc;
@@ -147,6 +148,45 @@ class KernelCompilerTest {
     byte[] cubin = compiler().compile(SOURCE, 90);
     assertThat(compiler().compile(SOURCE, 90)).isEqualTo(cubin);
     assertThat(nvrtc.compilations()).isEqualTo(2);
+  }
+
+  /** Compiles the same again and again, and says what came of it. */
+  static final class OtherProcess {
+    private OtherProcess() {}
+
+    public static void main(String[] args) {
+      SimulatedNvrtc nvrtc = new SimulatedNvrtc(Set.of("one", "two"), 75, 90);
+      byte[] first = null;
+      for (int i = 0; i < 300; i++) {
+        byte[] cubin = new KernelCompiler(() -> new Nvrtc(nvrtc, "simulated")).compile(SOURCE, 90);
+        if (first != null && !Arrays.equals(first, cubin)) {
+          throw new AssertionError("another cubin in round " + i);
+        }
+        first = cubin;
+      }
+      System.out.println(new String(first, StandardCharsets.UTF_8).lines().toList());
+    }
+  }
+
+  @Test
+  void processesShareTheFolder() throws Exception {
+    List<String> options = List.of("-Dsluice.cache=" + root.resolve("cache"));
+    List<ForkedJvm> processes = new ArrayList<>();
+    for (int i = 0; i < 2; i++) {
+      processes.add(ForkedJvm.start(root, options, OtherProcess.class));
+    }
+    byte[] expected = compiler().compile(SOURCE, 90);
+    for (int i = 0; i < 300; i++) {
+      Files.deleteIfExists(
+          root.resolve("cache/kernels/" + KernelCompiler.key(SOURCE, 90) + "-13.0.cubin"));
+      assertThat(compiler().compile(SOURCE, 90)).isEqualTo(expected);
+    }
+    for (ForkedJvm process : processes) {
+      ForkedJvm.Result result = process.join();
+      assertThat(result.status()).as(result.err()).isZero();
+      assertThat(result.out()).contains("sluice-sim-module, one");
+      assertThat(result.err()).doesNotContain("removing");
+    }
   }
 
   @Test

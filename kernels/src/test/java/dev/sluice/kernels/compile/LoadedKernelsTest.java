@@ -11,16 +11,21 @@ import dev.sluice.bindings.cuda.CudaStatus;
 import dev.sluice.bindings.cuda.PrimaryContext;
 import dev.sluice.bindings.nvrtc.Nvrtc;
 import dev.sluice.bindings.sim.FaultPlan;
+import dev.sluice.bindings.sim.KernelLaunch;
 import dev.sluice.bindings.sim.SimulatedCuda;
 import dev.sluice.bindings.sim.SimulatedDevices;
+import dev.sluice.bindings.sim.SimulatedKernel;
 import dev.sluice.bindings.sim.SimulatedNvrtc;
 import dev.sluice.kernels.Cast;
+import dev.sluice.kernels.Kernel;
 import dev.sluice.kernels.KernelCall;
 import dev.sluice.kernels.SimulatedKernels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -114,6 +119,36 @@ class LoadedKernelsTest {
       }
       assertThat(cuda.leaks()).isEmpty();
     }
+  }
+
+  @Test
+  void refusesAKernelWithOtherParameters() {
+    for (int[] bytes : new int[][] {{8, 8, 4}, {8, 8}, {8, 8, 8, 4}}) {
+      Map<String, SimulatedKernel> kernels = new HashMap<>(SimulatedKernels.all());
+      kernels.put(Kernel.CAST_F16_F32.function(), with(bytes));
+      try (SimulatedCuda cuda = SimulatedCuda.builder().kernels(kernels).build()) {
+        CudaStatus.check(cuda, cuda.cuInit(0), "cuInit", "0");
+        try (PrimaryContext _ = PrimaryContext.enter(cuda, 0)) {
+          assertThatThrownBy(() -> LoadedKernels.load(cuda, 0, compiler()))
+              .isInstanceOf(CudaException.class)
+              .hasMessageContaining("cast_f16_f32, parameter")
+              .hasMessageContaining("another version");
+        }
+        assertThat(cuda.leaks()).isEmpty();
+      }
+    }
+  }
+
+  private static SimulatedKernel with(int... parameterBytes) {
+    return new SimulatedKernel() {
+      @Override
+      public int[] parameterBytes() {
+        return parameterBytes;
+      }
+
+      @Override
+      public void run(KernelLaunch launch) {}
+    };
   }
 
   @Test
