@@ -40,7 +40,13 @@ final class HostMachine implements KernelMachine {
     Path file = folder.resolve("kernels" + String.join("", defines) + ".so");
     List<String> command = new ArrayList<>(List.of("g++", "-std=c++17", "-O2", "-shared"));
     Collections.addAll(command, "-fPIC", "-ffp-contract=off", "-fno-strict-aliasing", "-Wall");
-    Collections.addAll(command, "-Werror", "-Wno-unknown-pragmas");
+    // A device refuses what is not aligned; here it ends the JVM.
+    Collections.addAll(
+        command,
+        "-Werror",
+        "-Wno-unknown-pragmas",
+        "-fsanitize=undefined",
+        "-fsanitize-undefined-trap-on-error");
     for (String define : defines) {
       command.add("-D" + define);
     }
