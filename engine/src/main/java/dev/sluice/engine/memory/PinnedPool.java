@@ -230,8 +230,16 @@ public final class PinnedPool implements AutoCloseable, MemoryBudget.Trimmable {
         out = free.takeOut(wantedBytes);
       }
       long bytes = 0;
-      for (Block block : out) {
-        await(block);
+      for (int i = 0; i < out.size(); i++) {
+        Block block = out.get(i);
+        try {
+          await(block);
+        } catch (CudaException e) {
+          synchronized (this) {
+            out.subList(i + 1, out.size()).forEach(free::push);
+          }
+          throw e;
+        }
         source.free(block);
         bytes += block.bytes();
       }

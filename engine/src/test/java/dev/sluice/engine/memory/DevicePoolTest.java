@@ -196,6 +196,25 @@ class DevicePoolTest {
     }
 
     @Test
+    void aPinnedBlockThatCannotBeWaitedForIsNotLost() {
+      faults.failCall("cuEventSynchronize", 1, CudaStatus.UNKNOWN);
+      MemoryBudget budget = root.child("pinned", MemoryBudget.UNLIMITED);
+      PinnedPool pinned = new PinnedPool(api, context, "pinned", budget);
+      long stream = stream();
+      for (int i = 0; i < 3; i++) {
+        PinnedLease lease = pinned.newLease("lease " + i).take(1000L << i);
+        lease.closeAfter(stream);
+      }
+      assertThatThrownBy(() -> pinned.trim(Long.MAX_VALUE)).isInstanceOf(CudaException.class);
+      assertThat(pinned.stats().heldBytes()).isPositive();
+      long held = pinned.stats().heldBytes();
+      assertThat(pinned.trim(Long.MAX_VALUE)).isEqualTo(held);
+      pinned.close();
+      budget.close();
+      ok(api.cuStreamDestroy_v2(stream));
+    }
+
+    @Test
     void aFailedEventLeavesNothingBehind() {
       for (String function : new String[] {"cuEventRecord", "cuEventQuery"}) {
         faults.failCall(function, 1, CudaStatus.UNKNOWN);
