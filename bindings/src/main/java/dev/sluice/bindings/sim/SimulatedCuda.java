@@ -304,7 +304,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuDeviceGetDefaultMemPool",
         INIT,
         text("dev", dev),
-        () -> put(poolOut, driver.defaultPool(driver.device(dev))));
+        () -> put(poolOut, driver.allocations.defaultPool(driver.device(dev))));
   }
 
   @Override
@@ -417,7 +417,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuMemAlloc_v2",
         INIT | CONTEXT | UNSAFE,
         text("bytesize", bytesize),
-        () -> put(dptr, driver.allocate(bytesize)));
+        () -> put(dptr, driver.allocations.allocate(bytesize)));
   }
 
   @Override
@@ -426,7 +426,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuMemFree_v2",
         INIT | CONTEXT | UNSAFE | RELEASE,
         text("dptr", dptr),
-        () -> driver.free(dptr));
+        () -> driver.allocations.free(dptr));
   }
 
   @Override
@@ -438,7 +438,8 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         () ->
             put(
                 dptr,
-                driver.allocateAsync(driver.current().device.defaultPool, bytesize, hStream)));
+                driver.allocations.allocateAsync(
+                    driver.current().device.defaultPool, bytesize, hStream)));
   }
 
   @Override
@@ -447,7 +448,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuMemFreeAsync",
         INIT | CONTEXT | RELEASE,
         text("dptr", dptr, "hStream", hStream),
-        () -> driver.freeAsync(dptr, hStream));
+        () -> driver.allocations.freeAsync(dptr, hStream));
   }
 
   @Override
@@ -456,18 +457,26 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuMemAllocFromPoolAsync",
         INIT | CONTEXT,
         text("bytesize", bytesize, "hStream", hStream),
-        () -> put(dptr, driver.allocateAsync(driver.pool(pool), bytesize, hStream)));
+        () ->
+            put(
+                dptr,
+                driver.allocations.allocateAsync(
+                    driver.allocations.pool(pool), bytesize, hStream)));
   }
 
   @Override
   public int cuMemPoolCreate(MemorySegment pool, MemorySegment poolProps) {
-    return call("cuMemPoolCreate", INIT, "", () -> put(pool, driver.createPool(poolProps)));
+    return call(
+        "cuMemPoolCreate", INIT, "", () -> put(pool, driver.allocations.createPool(poolProps)));
   }
 
   @Override
   public int cuMemPoolDestroy(long pool) {
     return call(
-        "cuMemPoolDestroy", INIT | RELEASE, text("pool", pool), () -> driver.destroyPool(pool));
+        "cuMemPoolDestroy",
+        INIT | RELEASE,
+        text("pool", pool),
+        () -> driver.allocations.destroyPool(pool));
   }
 
   @Override
@@ -476,7 +485,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuMemPoolTrimTo",
         INIT,
         text("pool", pool, "minBytesToKeep", minBytesToKeep),
-        () -> driver.pool(pool).trimTo(minBytesToKeep));
+        () -> driver.allocations.pool(pool).trimTo(minBytesToKeep));
   }
 
   @Override
@@ -487,6 +496,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         text("pool", pool, "attr", attr),
         () ->
             driver
+                .allocations
                 .pool(pool)
                 .setAttribute(
                     attr, SimPool.isInt(attr) ? value.get(JAVA_INT, 0) : value.get(JAVA_LONG, 0)));
@@ -499,7 +509,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         INIT,
         text("pool", pool, "attr", attr),
         () -> {
-          long found = driver.pool(pool).attribute(attr);
+          long found = driver.allocations.pool(pool).attribute(attr);
           if (SimPool.isInt(attr)) {
             putInt(value, (int) found);
           } else {
@@ -514,7 +524,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuMemHostAlloc",
         INIT | CONTEXT | UNSAFE,
         text("bytesize", bytesize, "flags", flags),
-        () -> put(pp, driver.allocatePinned(bytesize)));
+        () -> put(pp, driver.allocations.allocatePinned(bytesize)));
   }
 
   @Override
@@ -523,7 +533,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuMemFreeHost",
         INIT | CONTEXT | UNSAFE | RELEASE,
         text("ptr", ptr),
-        () -> driver.freePinned(ptr));
+        () -> driver.allocations.freePinned(ptr));
   }
 
   @Override
@@ -532,7 +542,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuMemHostRegister_v2",
         INIT | CONTEXT | UNSAFE,
         text("ptr", ptr, "bytesize", bytesize),
-        () -> driver.register(ptr, bytesize));
+        () -> driver.allocations.register(ptr, bytesize));
   }
 
   @Override
@@ -541,7 +551,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuMemHostUnregister",
         INIT | CONTEXT | UNSAFE | RELEASE,
         text("ptr", ptr),
-        () -> driver.unregister(ptr));
+        () -> driver.allocations.unregister(ptr));
   }
 
   @Override
@@ -565,7 +575,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuPointerGetAttribute",
         INIT | CONTEXT,
         text("attribute", attribute, "ptr", ptr),
-        () -> driver.pointerAttribute(data, attribute, ptr));
+        () -> driver.allocations.pointerAttribute(data, attribute, ptr));
   }
 
   @Override
@@ -729,7 +739,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         text("hStream", hStream),
         () -> {
           put(phGraph, 0);
-          put(phGraph, driver.endCapture(hStream));
+          put(phGraph, driver.graphs.endCapture(hStream));
         });
   }
 
@@ -841,7 +851,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuGraphInstantiateWithFlags",
         INIT | CONTEXT,
         text("hGraph", hGraph),
-        () -> put(phGraphExec, driver.instantiate(hGraph)));
+        () -> put(phGraphExec, driver.graphs.instantiate(hGraph)));
   }
 
   @Override
@@ -850,7 +860,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuGraphExecUpdate_v2",
         INIT | CONTEXT,
         text("hGraphExec", hGraphExec, "hGraph", hGraph),
-        () -> driver.update(hGraphExec, hGraph, resultInfo));
+        () -> driver.graphs.update(hGraphExec, hGraph, resultInfo));
   }
 
   @Override
@@ -871,7 +881,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuGraphLaunch",
         INIT | CONTEXT,
         text("hGraphExec", hGraphExec, "hStream", hStream),
-        () -> driver.launchGraph(hGraphExec, hStream));
+        () -> driver.graphs.launchGraph(hGraphExec, hStream));
   }
 
   @Override
@@ -880,7 +890,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuGraphGetNodes",
         INIT | CONTEXT,
         text("hGraph", hGraph),
-        () -> driver.graphNodes(hGraph, nodes, numNodes));
+        () -> driver.graphs.graphNodes(hGraph, nodes, numNodes));
   }
 
   @Override
@@ -908,7 +918,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuGraphExecMemcpyNodeSetParams",
         INIT | CONTEXT,
         text("hGraphExec", hGraphExec, "hNode", hNode),
-        () -> driver.setCopy(hGraphExec, hNode, copyParams));
+        () -> driver.graphs.setCopy(hGraphExec, hNode, copyParams));
   }
 
   @Override
@@ -929,7 +939,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuGraphDestroy",
         INIT | RELEASE,
         text("hGraph", hGraph),
-        () -> driver.destroyGraph(hGraph));
+        () -> driver.graphs.destroyGraph(hGraph));
   }
 
   @Override
@@ -943,7 +953,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuModuleLoadDataEx",
         INIT | CONTEXT | UNSAFE,
         text("numOptions", numOptions),
-        () -> put(module, driver.loadModule(image)));
+        () -> put(module, driver.modules.loadModule(image)));
   }
 
   @Override
@@ -952,7 +962,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuModuleUnload",
         INIT | CONTEXT | UNSAFE | RELEASE,
         text("hmod", hmod),
-        () -> driver.unloadModule(hmod));
+        () -> driver.modules.unloadModule(hmod));
   }
 
   @Override
@@ -961,7 +971,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuModuleGetFunction",
         INIT | CONTEXT,
         text("hmod", hmod),
-        () -> put(hfunc, driver.function(hmod, Driver.cText(name))));
+        () -> put(hfunc, driver.modules.function(hmod, Driver.cText(name))));
   }
 
   @Override
@@ -983,7 +993,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuFuncGetAttribute",
         INIT | CONTEXT,
         text("attrib", attrib, "hfunc", hfunc),
-        () -> putInt(pi, driver.functionAttribute(hfunc, attrib)));
+        () -> putInt(pi, driver.modules.functionAttribute(hfunc, attrib)));
   }
 
   @Override
@@ -992,7 +1002,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuFuncSetAttribute",
         INIT | CONTEXT,
         text("hfunc", hfunc, "attrib", attrib),
-        () -> driver.setFunctionAttribute(hfunc, attrib, value));
+        () -> driver.modules.setFunctionAttribute(hfunc, attrib, value));
   }
 
   @Override
@@ -1002,7 +1012,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuFuncGetParamInfo",
         INIT | CONTEXT,
         text("func", func, "paramIndex", paramIndex),
-        () -> driver.parameter(func, paramIndex, paramOffset, paramSize));
+        () -> driver.modules.parameter(func, paramIndex, paramOffset, paramSize));
   }
 
   @Override
@@ -1023,7 +1033,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         INIT | CONTEXT,
         text("f", f, "hStream", hStream),
         () ->
-            driver.launch(
+            driver.modules.launch(
                 f,
                 new int[] {
                   gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes
@@ -1039,7 +1049,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuOccupancyMaxActiveBlocksPerMultiprocessor",
         INIT | CONTEXT,
         text("func", func, "blockSize", blockSize),
-        () -> putInt(numBlocks, driver.occupancy(func, blockSize, dynamicSMemSize)));
+        () -> putInt(numBlocks, driver.modules.occupancy(func, blockSize, dynamicSMemSize)));
   }
 
   @Override
@@ -1062,7 +1072,8 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
           putInt(blockSize, size);
           putInt(
               minGridSize,
-              driver.occupancy(func, size, dynamicSMemSize) * driver.options.multiprocessors);
+              driver.modules.occupancy(func, size, dynamicSMemSize)
+                  * driver.options.multiprocessors);
         });
   }
 }
