@@ -18,8 +18,16 @@ final class Clock {
 
   /** Starts the next operation of a stream; its tick. */
   long advance(int stream) {
-    grow(stream + 1);
+    if (stream >= ticks.length) {
+      ticks = Arrays.copyOf(ticks, Math.max(stream + 1, 2 * ticks.length));
+    }
     return ++ticks[stream];
+  }
+
+  /** Goes on where a stream that is gone ended, whose place another one takes. */
+  void resume(int stream, Clock former) {
+    advance(stream);
+    ticks[stream] = former.ticks[stream];
   }
 
   /**
@@ -27,7 +35,7 @@ final class Clock {
    * ever.
    */
   void join(Clock other) {
-    grow(other.ticks.length);
+    reach(other);
     for (int i = 0; i < other.ticks.length; i++) {
       ticks[i] = Math.max(ticks[i], other.ticks[i]);
     }
@@ -35,7 +43,7 @@ final class Clock {
 
   /** Becomes a copy. */
   void set(Clock other) {
-    grow(other.ticks.length);
+    reach(other);
     Arrays.fill(ticks, 0);
     System.arraycopy(other.ticks, 0, ticks, 0, other.ticks.length);
   }
@@ -46,9 +54,15 @@ final class Clock {
     return copy;
   }
 
-  private void grow(int length) {
-    if (length > ticks.length) {
-      ticks = Arrays.copyOf(ticks, Math.max(length, 2 * ticks.length));
+  /** No further than the other: clocks that join each other in turn must not push each other up. */
+  private void reach(Clock other) {
+    if (other.ticks.length > ticks.length) {
+      ticks = Arrays.copyOf(ticks, other.ticks.length);
     }
+  }
+
+  /** How many streams it has room for. */
+  int length() {
+    return ticks.length;
   }
 }

@@ -192,8 +192,8 @@ final class Driver {
 
   private SimContext makeContext(SimDevice device, boolean primary, int flags) {
     requireComputeMode();
-    SimContext context = new SimContext(device, primary, flags, progress.nextStreamId());
-    progress.add(context.legacy);
+    SimContext context = new SimContext(device, primary, flags);
+    context.legacy = progress.add(context, 0, 0, true);
     context.handle = handles.add(context);
     return context;
   }
@@ -247,7 +247,7 @@ final class Driver {
     handles.all(SimModule.class).stream()
         .filter(module -> module.context == context)
         .forEach(modules::unload);
-    progress.streams().removeIf(stream -> stream.context == context);
+    progress.forgetAll(context);
     memory.releaseAll(context);
   }
 
@@ -418,9 +418,8 @@ final class Driver {
       throw SimulatedCuda.invalid("stream flags " + flags);
     }
     int clamped = Math.clamp(priority, GREATEST_PRIORITY, LEAST_PRIORITY);
-    SimStream stream = new SimStream(current(), progress.nextStreamId(), flags, clamped, false);
+    SimStream stream = progress.add(current(), flags, clamped, false);
     stream.handle = handles.add(stream);
-    progress.add(stream);
     return stream.handle;
   }
 

@@ -2,7 +2,9 @@ package dev.sluice.bindings.sim;
 
 import dev.sluice.bindings.cuda.CudaStatus;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.ExecutorService;
@@ -27,6 +29,7 @@ final class Progress {
   private final Memory memory;
   private final SimulatedDevices options;
   private final List<SimStream> streams = new ArrayList<>();
+  private final Deque<SimStream> gone = new ArrayDeque<>();
   private final List<String> failures = new ArrayList<>();
   private final Random order;
   private final ExecutorService workers;
@@ -48,12 +51,16 @@ final class Progress {
                 Thread.ofPlatform().daemon().name("simulated-stream-", 0).factory());
   }
 
-  int nextStreamId() {
-    return streamIds++;
-  }
-
-  void add(SimStream stream) {
+  /** A stream that takes the place of one that is gone in all clocks, so that they stay short. */
+  SimStream add(SimContext context, int flags, int priority, boolean legacy) {
+    SimStream former = gone.poll();
+    int id = former == null ? streamIds++ : former.id;
+    SimStream stream = new SimStream(context, id, flags, priority, legacy);
+    if (former != null) {
+      stream.clock.resume(id, former.clock);
+    }
     streams.add(stream);
+    return stream;
   }
 
   /** The status that every call returns once the device is lost; 0 before. */
@@ -120,6 +127,10 @@ final class Progress {
   /** What the caller has seen done is before all that is called from now on. */
   void observe(Clock clock) {
     observed.join(clock);
+  }
+
+  int clockLength() {
+    return observed.length();
   }
 
   private void schedule(SimStream stream) {
@@ -255,8 +266,18 @@ final class Progress {
 
   /** Forgets a stream that was destroyed, once it has run dry. */
   void forget(SimStream stream) {
-    if (stream.destroyed && stream.isIdle()) {
-      streams.remove(stream);
+    if (stream.destroyed && stream.isIdle() && streams.remove(stream)) {
+      gone.add(stream);
+    }
+  }
+
+  /** Forgets the streams of a context that was destroyed. */
+  void forgetAll(SimContext context) {
+    for (SimStream stream : List.copyOf(streams)) {
+      if (stream.context == context) {
+        stream.destroyed = true;
+        forget(stream);
+      }
     }
   }
 

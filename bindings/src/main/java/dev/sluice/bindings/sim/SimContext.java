@@ -9,15 +9,14 @@ final class SimContext {
   final SimDevice device;
   final boolean primary;
   final int flags;
-  final SimStream legacy;
+  SimStream legacy;
   long handle;
   boolean destroyed;
 
-  SimContext(SimDevice device, boolean primary, int flags, int streamId) {
+  SimContext(SimDevice device, boolean primary, int flags) {
     this.device = device;
     this.primary = primary;
     this.flags = flags;
-    this.legacy = new SimStream(this, streamId, 0, 0, true);
   }
 
   @Override

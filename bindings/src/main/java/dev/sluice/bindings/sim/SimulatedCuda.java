@@ -39,7 +39,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     void run();
   }
 
-  private final Driver driver;
+  final Driver driver;
   private final Arena texts = Arena.ofShared();
   private final MemorySegment[] names = new MemorySegment[1000];
 

@@ -1,94 +1,20 @@
 package dev.sluice.bindings.sim;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sluice.bindings.cuda.CudaConstants;
 import dev.sluice.bindings.cuda.CudaStatus;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** What the simulated device catches, beyond the contract of the driver. */
-class SimulatedCudaTest {
-  private Arena arena;
-  private MemorySegment out;
-  private SimulatedCuda cuda;
-
-  @BeforeEach
-  @SuppressWarnings("MustBeClosedChecker") // closed by close
-  void open() {
-    arena = Arena.ofShared();
-    out = arena.allocate(64, 8);
-  }
-
-  @AfterEach
-  void close() {
-    if (cuda != null) {
-      cuda.close();
-    }
-    arena.close();
-  }
-
-  private void start(SimulatedDevices devices) {
-    cuda = devices.kernels(Map.of("sluice_fill", SimulatedCudaContractTest.FILL)).build();
-    ok(cuda.cuInit(0));
-    ok(cuda.cuDevicePrimaryCtxRetain(out, 0));
-    ok(cuda.cuCtxSetCurrent(result()));
-  }
-
-  private static void is(CudaStatus expected, int code) {
-    assertThat(CudaStatus.of(code).orElseThrow()).isEqualTo(expected);
-  }
-
-  private static void ok(int code) {
-    is(CudaStatus.SUCCESS, code);
-  }
-
-  private long result() {
-    return out.get(JAVA_LONG, 0);
-  }
-
-  private long memory(long sizeBytes) {
-    ok(cuda.cuMemAlloc_v2(out, sizeBytes));
-    return result();
-  }
-
-  private long stream() {
-    ok(cuda.cuStreamCreateWithPriority(out, CudaConstants.CU_STREAM_NON_BLOCKING, 0));
-    return result();
-  }
-
-  private int fill(long address, int n, long stream) {
-    ok(
-        cuda.cuModuleLoadDataEx(
-            out,
-            arena.allocateFrom("sluice-sim-module\nsluice_fill\n"),
-            0,
-            MemorySegment.NULL,
-            MemorySegment.NULL));
-    ok(cuda.cuModuleGetFunction(out, result(), arena.allocateFrom("sluice_fill")));
-    MemorySegment values = arena.allocate(24, 8);
-    values.set(JAVA_LONG, 0, address);
-    values.set(JAVA_INT, 8, n);
-    values.set(JAVA_INT, 16, 7);
-    MemorySegment pointers =
-        arena.allocateFrom(
-            JAVA_LONG, values.address(), values.address() + 8, values.address() + 16);
-    return cuda.cuLaunchKernel(
-        result(), (n + 31) / 32, 1, 1, 32, 1, 1, 0, stream, pointers, MemorySegment.NULL);
-  }
-
+class SimulatedCudaTest extends SimulatedCudaFixture {
   @Test
   void aKernelThatLeavesItsMemoryLosesTheDeviceLate() {
     start(SimulatedCuda.builder());

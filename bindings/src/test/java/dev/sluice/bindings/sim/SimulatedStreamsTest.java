@@ -1,0 +1,56 @@
+package dev.sluice.bindings.sim;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+
+/** Streams and events of the simulated device: which order they keep, and what they cost. */
+class SimulatedStreamsTest extends SimulatedCudaFixture {
+  @Test
+  void manyStreamsCostNoMoreThanTheirNumber() {
+    start(SimulatedCuda.builder());
+    long[] streams = new long[40];
+    for (int i = 0; i < streams.length; i++) {
+      streams[i] = stream();
+    }
+    long a = memory(64);
+    for (int round = 0; round < 60; round++) {
+      for (int i = streams.length - 1; i >= 0; i--) {
+        ok(cuda.cuMemsetD8Async(a, (byte) i, 64, streams[i]));
+        ok(cuda.cuStreamSynchronize(streams[i]));
+      }
+    }
+    assertThat(cuda.driver.progress.clockLength()).isLessThanOrEqualTo(2 * streams.length);
+    assertThat(cuda.races()).isEmpty();
+  }
+
+  @Test
+  void streamsThatAreGoneLeaveTheirPlaceToOthers() {
+    start(SimulatedCuda.builder());
+    long a = memory(64);
+    for (int i = 0; i < 1000; i++) {
+      long stream = stream();
+      ok(cuda.cuMemsetD8Async(a, (byte) i, 64, stream));
+      ok(cuda.cuStreamSynchronize(stream));
+      ok(cuda.cuStreamDestroy_v2(stream));
+    }
+    assertThat(cuda.driver.progress.clockLength()).isLessThanOrEqualTo(16);
+    assertThat(cuda.races()).isEmpty();
+  }
+
+  @Test
+  void aStreamInAFormerOnesPlaceIsOrderedByItself() {
+    start(SimulatedCuda.builder().stepped(1));
+    long former = stream();
+    long a = memory(64);
+    ok(cuda.cuMemsetD8Async(a, (byte) 1, 64, former));
+    ok(cuda.cuStreamSynchronize(former));
+    ok(cuda.cuStreamDestroy_v2(former));
+    long one = stream();
+    long two = stream();
+    ok(cuda.cuMemsetD8Async(a, (byte) 2, 64, one));
+    ok(cuda.cuMemsetD8Async(a, (byte) 3, 64, two));
+    cuda.runAll();
+    assertThat(cuda.races()).hasSize(1);
+  }
+}
