@@ -37,7 +37,7 @@ sealed interface Action {
     MemorySegment memory(long address, long sizeBytes, boolean write, String what);
 
     /** Marks a record as passed. */
-    void pass(SimEvent event, long record);
+    void pass(EventRecord record);
 
     /** Frees memory in the order of the stream. */
     void free(Allocation allocation);
@@ -149,10 +149,10 @@ sealed interface Action {
   }
 
   /** The record of an event. */
-  record RecordEvent(SimEvent event, long record) implements Action {
+  record RecordEvent(EventRecord record) implements Action {
     @Override
     public void run(Run run) {
-      run.pass(event, record);
+      run.pass(record);
     }
 
     @Override
@@ -162,13 +162,13 @@ sealed interface Action {
   }
 
   /** Holds the stream back until a record has passed. */
-  record WaitEvent(SimEvent event, long record) implements Action {
+  record WaitEvent(EventRecord record) implements Action {
     @Override
     public void run(Run run) {}
 
     @Override
     public boolean ready() {
-      return event.passed >= record;
+      return record.passed;
     }
 
     @Override
@@ -208,11 +208,25 @@ sealed interface Action {
     }
   }
 
-  /** The launch of a graph, as it was when it was launched. */
-  record Graph(List<Action> actions) implements Action {
+  /**
+   * The launch of a graph, as it was when it was launched. Launches of one executable graph run one
+   * after the other, whatever streams they are in.
+   *
+   * @param before the end of the launch before; null where there is none
+   * @param done its own end; null where it is a part of another graph
+   */
+  record Graph(List<Action> actions, EventRecord before, EventRecord done) implements Action {
     @Override
     public void run(Run run) {
       actions.forEach(action -> action.run(run));
+      if (done != null) {
+        run.pass(done);
+      }
+    }
+
+    @Override
+    public boolean ready() {
+      return before == null || before.passed;
     }
 
     @Override

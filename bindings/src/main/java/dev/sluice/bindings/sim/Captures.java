@@ -139,7 +139,7 @@ final class Captures {
       return false;
     }
     if (event.capture == null) {
-      if (event.recorded == 0) {
+      if (event.latest == null) {
         return true;
       }
       stream.capture.invalid = true;

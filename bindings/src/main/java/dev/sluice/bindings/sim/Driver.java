@@ -482,21 +482,19 @@ final class Driver {
       }
       event.capture = stream.capture;
       event.tails = stream.tails;
-      event.recorded++;
       return;
     }
     captures.prohibit(stream, "cuEventRecord");
     event.capture = null;
     event.tails = List.of();
-    long record = ++event.recorded;
+    EventRecord record = event.next();
     if (progress.isFree(stream)) {
       progress.order(stream);
-      event.clock.set(stream.clock);
-      event.pass(record, options.nanoClock.getAsLong());
+      record.pass(options.nanoClock.getAsLong());
     } else {
-      progress.enqueue(stream, new Action.RecordEvent(event, record));
-      event.clock.set(stream.clock);
+      progress.enqueue(stream, new Action.RecordEvent(record.hold()));
     }
+    record.clock.set(stream.clock);
   }
 
   void waitEvent(long hStream, long hEvent) {
@@ -506,29 +504,39 @@ final class Driver {
       return;
     }
     captures.prohibit(stream, "cuStreamWaitEvent");
-    stream.clock.join(event.clock);
-    if (event.passed < event.recorded) {
-      progress.enqueue(stream, new Action.WaitEvent(event, event.recorded));
+    if (event.latest == null) {
+      return;
+    }
+    stream.clock.join(event.latest.clock);
+    if (!event.latest.passed) {
+      progress.enqueue(stream, new Action.WaitEvent(event.latest.hold()));
     }
   }
 
   int queryEvent(long hEvent) {
     SimEvent event = event(hEvent);
     Captures.prohibit(event, "cuEventQuery");
-    if (event.passed < event.recorded) {
+    if (!event.isPassed()) {
       return CudaStatus.NOT_READY.code();
     }
-    progress.observe(event.clock);
+    if (event.latest != null) {
+      progress.observe(event.latest.clock);
+    }
     return 0;
   }
 
   void synchronizeEvent(long hEvent) {
     SimEvent event = event(hEvent);
     Captures.prohibit(event, "cuEventSynchronize");
-    long record = event.recorded;
-    Clock before = event.clock.copy();
-    progress.await(() -> event.passed >= record, "cuEventSynchronize");
-    progress.observe(before);
+    EventRecord record = event.latest;
+    if (record == null) {
+      return;
+    }
+    if (!record.passed) {
+      record.hold();
+      progress.await(() -> record.passed, "cuEventSynchronize");
+    }
+    progress.observe(record.clock);
   }
 
   float elapsedMs(long hStart, long hEnd) {
@@ -537,14 +545,14 @@ final class Driver {
     for (SimEvent event : List.of(start, end)) {
       Captures.prohibit(event, "cuEventElapsedTime");
       boolean untimed = (event.flags & CudaConstants.CU_EVENT_DISABLE_TIMING) != 0;
-      if (untimed || event.recorded == 0) {
+      if (untimed || event.latest == null) {
         throw new Refused(CudaStatus.INVALID_HANDLE, "the event keeps no time");
       }
-      if (event.passed < event.recorded) {
+      if (!event.latest.passed) {
         throw new Refused(CudaStatus.NOT_READY, "the event has not passed");
       }
     }
-    return (end.timeNs - start.timeNs) / 1e6f;
+    return (end.latest.timeNs - start.latest.timeNs) / 1e6f;
   }
 
   void hostFunction(long hStream, long function, long userData) {

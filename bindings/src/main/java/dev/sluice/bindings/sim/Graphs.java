@@ -54,7 +54,6 @@ final class Graphs {
     if (result != CudaConstants.CU_GRAPH_EXEC_UPDATE_SUCCESS) {
       throw new Refused(CudaStatus.GRAPH_EXEC_UPDATE_FAILURE, "update result " + result);
     }
-    exec.source = graph;
     for (int i = 0; i < exec.actions.size(); i++) {
       exec.actions.set(i, graph.nodes.get(i).action);
     }
@@ -62,7 +61,19 @@ final class Graphs {
 
   void launchGraph(long hExec, long hStream) {
     SimGraphExec exec = driver.handles.get(hExec, SimGraphExec.class);
-    driver.put(driver.stream(hStream), new Action.Graph(List.copyOf(exec.actions)));
+    SimStream stream = driver.stream(hStream);
+    List<Action> actions = List.copyOf(exec.actions);
+    if (stream.capture != null) {
+      driver.put(stream, new Action.Graph(actions, null, null));
+      return;
+    }
+    if (exec.last != null) {
+      stream.clock.join(exec.last.clock);
+    }
+    EventRecord done = new EventRecord().hold();
+    driver.put(stream, new Action.Graph(actions, exec.last, done));
+    done.clock.set(stream.clock);
+    exec.last = done;
   }
 
   void graphNodes(long hGraph, MemorySegment nodes, MemorySegment numNodes) {

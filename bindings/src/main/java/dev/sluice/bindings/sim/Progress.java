@@ -313,10 +313,10 @@ final class Progress {
     }
 
     @Override
-    public void pass(SimEvent event, long record) {
+    public void pass(EventRecord record) {
       lock.lock();
       try {
-        event.pass(record, options.nanoClock.getAsLong());
+        record.pass(options.nanoClock.getAsLong());
         changed.signalAll();
       } finally {
         lock.unlock();

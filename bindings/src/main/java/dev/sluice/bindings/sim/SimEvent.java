@@ -3,18 +3,17 @@ package dev.sluice.bindings.sim;
 import java.util.List;
 
 /**
- * An event. Records are numbered; one has passed where {@code passed} reached its number.
+ * An event, and what was recorded in it last.
  *
  * <p>Thread safety: guarded by the simulated driver's lock.
  */
 final class SimEvent {
   final SimContext context;
   final int flags;
-  final Clock clock = new Clock();
   long handle;
-  long recorded;
-  long passed;
-  long timeNs;
+
+  /** Null where nothing was recorded yet. */
+  EventRecord latest;
 
   /** Not null where the latest record went into a graph. */
   Capture capture;
@@ -26,10 +25,17 @@ final class SimEvent {
     this.flags = flags;
   }
 
-  void pass(long record, long nowNs) {
-    if (record > passed) {
-      passed = record;
-      timeNs = nowNs;
+  /** The next record, which has not passed; in the steady state of a caller it is no new object. */
+  EventRecord next() {
+    if (latest == null || latest.isHeld()) {
+      latest = new EventRecord();
     }
+    latest.passed = false;
+    return latest;
+  }
+
+  /** Whether nothing was recorded, or the latest record has passed. */
+  boolean isPassed() {
+    return latest == null || latest.passed;
   }
 }

@@ -10,9 +10,15 @@ import java.util.List;
  */
 final class SimGraphExec {
   final SimContext context;
-  SimGraph source;
+
+  /** What it was made of, whatever it was updated with: its nodes name the actions. */
+  final SimGraph source;
+
   final List<Action> actions;
   long handle;
+
+  /** The end of the latest launch; null before the first. */
+  EventRecord last;
 
   SimGraphExec(SimGraph source) {
     this.context = source.context;

@@ -2,6 +2,7 @@ package dev.sluice.bindings.sim;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sluice.bindings.cuda.CudaStatus;
 import org.junit.jupiter.api.Test;
 
 /** Streams and events of the simulated device: which order they keep, and what they cost. */
@@ -36,6 +37,45 @@ class SimulatedStreamsTest extends SimulatedCudaFixture {
     }
     assertThat(cuda.driver.progress.clockLength()).isLessThanOrEqualTo(16);
     assertThat(cuda.races()).isEmpty();
+  }
+
+  @Test
+  void aWaitIsForTheRecordThatItSaw() {
+    start(SimulatedCuda.builder().stepped(1));
+    long one = stream();
+    long other = stream();
+    long waiting = stream();
+    long event = event();
+    long a = memory(8);
+    ok(cuda.cuMemsetD8Async(a, (byte) 1, 8, one));
+    ok(cuda.cuEventRecord(event, one));
+    ok(cuda.cuStreamWaitEvent(waiting, event, 0));
+    ok(cuda.cuMemsetD8Async(a, (byte) 2, 8, waiting));
+    ok(cuda.cuEventRecord(event, other));
+    assertThat(cuda.step(waiting)).isFalse();
+    ok(cuda.cuEventQuery(event));
+    ok(cuda.cuCtxSynchronize());
+    assertThat(read(a)).isEqualTo((byte) 2);
+    assertThat(cuda.races()).isEmpty();
+  }
+
+  @Test
+  void aLaterRecordDoesNotHoldAnEarlierWait() {
+    start(SimulatedCuda.builder().stepped(1));
+    long one = stream();
+    long other = stream();
+    long waiting = stream();
+    long event = event();
+    long a = memory(8);
+    ok(cuda.cuMemsetD8Async(a, (byte) 1, 8, one));
+    ok(cuda.cuEventRecord(event, one));
+    ok(cuda.cuStreamWaitEvent(waiting, event, 0));
+    ok(cuda.cuMemsetD8Async(memory(8), (byte) 2, 8, other));
+    ok(cuda.cuEventRecord(event, other));
+    assertThat(cuda.step(one)).isTrue();
+    assertThat(cuda.step(one)).isTrue();
+    assertThat(cuda.step(waiting)).isTrue();
+    is(CudaStatus.NOT_READY, cuda.cuEventQuery(event));
   }
 
   @Test

@@ -1,0 +1,84 @@
+package dev.sluice.bindings.sim;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sluice.bindings.cuda.CudaConstants;
+import dev.sluice.bindings.cuda.generated.CUDA_MEMCPY3D_st;
+import dev.sluice.bindings.cuda.generated.CUgraphExecUpdateResultInfo_st;
+import java.lang.foreign.MemorySegment;
+import org.junit.jupiter.api.Test;
+
+/** Captures and graphs of the simulated device, beyond the contract of the driver. */
+class SimulatedGraphsTest extends SimulatedCudaFixture {
+  private long capture(long stream, Runnable work) {
+    ok(cuda.cuStreamBeginCapture_v2(stream, CudaConstants.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
+    work.run();
+    ok(cuda.cuStreamEndCapture(stream, out));
+    return result();
+  }
+
+  private long instantiate(long graph) {
+    ok(cuda.cuGraphInstantiateWithFlags(out, graph, 0));
+    return result();
+  }
+
+  private long onlyNode(long graph) {
+    ok(cuda.cuGraphGetNodes(graph, out, arena.allocateFrom(JAVA_LONG, 1L)));
+    return result();
+  }
+
+  @Test
+  void launchesOfOneGraphRunOneAfterTheOther() {
+    start(SimulatedCuda.builder().stepped(1));
+    long one = stream();
+    long two = stream();
+    long a = memory(8);
+    long exec = instantiate(capture(one, () -> ok(cuda.cuMemsetD8Async(a, (byte) 9, 8, one))));
+    ok(cuda.cuGraphLaunch(exec, one));
+    ok(cuda.cuGraphLaunch(exec, two));
+    assertThat(cuda.step(two)).isFalse();
+    assertThat(cuda.step(one)).isTrue();
+    assertThat(cuda.step(two)).isTrue();
+    ok(cuda.cuGraphLaunch(exec, one));
+    cuda.runAll();
+    assertThat(cuda.races()).isEmpty();
+  }
+
+  @Test
+  void launchesOfTwoGraphsAreNotOrdered() {
+    start(SimulatedCuda.builder().stepped(1));
+    long one = stream();
+    long two = stream();
+    long a = memory(8);
+    long graph = capture(one, () -> ok(cuda.cuMemsetD8Async(a, (byte) 9, 8, one)));
+    ok(cuda.cuGraphLaunch(instantiate(graph), one));
+    ok(cuda.cuGraphLaunch(instantiate(graph), two));
+    assertThat(cuda.step(two)).isTrue();
+    cuda.runAll();
+    assertThat(cuda.races()).hasSize(1);
+  }
+
+  @Test
+  void theNodesOfTheFirstGraphNameThoseOfAnUpdatedOne() {
+    start(SimulatedCuda.builder());
+    long stream = stream();
+    long a = memory(8);
+    MemorySegment host = pinned(8).fill((byte) 1);
+    MemorySegment later = pinned(8).fill((byte) 2);
+    Runnable copy = () -> ok(cuda.cuMemcpyHtoDAsync_v2(a, host.address(), 8, stream));
+    long first = capture(stream, copy);
+    long node = onlyNode(first);
+    long exec = instantiate(first);
+    ok(
+        cuda.cuGraphExecUpdate_v2(
+            exec, capture(stream, copy), CUgraphExecUpdateResultInfo_st.allocate(arena)));
+    MemorySegment parameters = CUDA_MEMCPY3D_st.allocate(arena);
+    ok(cuda.cuGraphMemcpyNodeGetParams(node, parameters));
+    CUDA_MEMCPY3D_st.srcHost(parameters, later);
+    ok(cuda.cuGraphExecMemcpyNodeSetParams(exec, node, parameters, 0));
+    ok(cuda.cuGraphLaunch(exec, stream));
+    ok(cuda.cuStreamSynchronize(stream));
+    assertThat(read(a)).isEqualTo((byte) 2);
+  }
+}
