@@ -114,7 +114,10 @@ public interface CudaApi {
   /** Allocates device memory, aligned to 256 bytes at least. */
   int cuMemAlloc_v2(MemorySegment dptr, long bytesize);
 
-  /** Frees device memory once all work of the context is done with it. */
+  /**
+   * Frees device memory once all work of the context is done with it; memory of a pool at once, so
+   * that its uses must be done before.
+   */
   int cuMemFree_v2(long dptr);
 
   /**

@@ -44,9 +44,18 @@ sealed interface Action {
   }
 
   /**
-   * A copy between any two kinds of memory; an address that the driver does not know is the host's.
+   * A copy between any two kinds of memory.
+   *
+   * @param pageable whether the host's end is memory of which the driver knew nothing at the call;
+   *     any other must be there when the copy runs
    */
-  record Copy(long destination, long source, long sizeBytes, boolean toHost, boolean fromHost)
+  record Copy(
+      long destination,
+      long source,
+      long sizeBytes,
+      boolean toHost,
+      boolean fromHost,
+      boolean pageable)
       implements Action {
     @Override
     public void run(Run run) {
@@ -55,10 +64,10 @@ sealed interface Action {
     }
 
     private MemorySegment end(Run run, long address, boolean write, boolean host) {
-      if (sizeBytes == 0) {
-        return MemorySegment.NULL;
+      if (host && pageable) {
+        return MemorySegment.ofAddress(address).reinterpret(sizeBytes);
       }
-      return run.memory(address, sizeBytes, write, host ? "host memory of a copy" : "a copy");
+      return run.memory(address, sizeBytes, write, host ? "the host's end of a copy" : "a copy");
     }
 
     @Override

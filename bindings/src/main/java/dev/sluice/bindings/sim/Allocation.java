@@ -49,10 +49,11 @@ final class Allocation {
   private Arena arena;
   private MemorySegment bytes;
 
-  /** {@code cuMemFreeAsync} was called; the stream may not have come to it. */
+  /** A free was called; the streams may not have come to it. */
   boolean freeing;
 
-  boolean freed;
+  /** The pool counts its bytes as free. */
+  boolean returned;
 
   Allocation(Kind kind, long address, long sizeBytes, SimContext context, SimPool pool, long id) {
     this.kind = kind;
@@ -89,7 +90,6 @@ final class Allocation {
 
   /** Frees what stands behind the address. */
   void release() {
-    freed = true;
     if (arena != null) {
       arena.close();
     }

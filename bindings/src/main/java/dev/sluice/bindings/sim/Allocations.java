@@ -52,8 +52,17 @@ final class Allocations {
     if (allocation == null || !allocation.isDevice() || allocation.freeing) {
       throw SimulatedCuda.invalid("no device memory starts at 0x" + Long.toHexString(address));
     }
-    SimContext context = allocation.context;
-    driver.progress.awaitAll(context, "cuMemFree");
+    if (allocation.kind == Allocation.Kind.POOL) {
+      driver.memory.releaseNow(allocation, driver.progress.observed());
+      return;
+    }
+    releaseLater(allocation);
+  }
+
+  /** Frees once the context has done what it holds now; nobody else can free it meanwhile. */
+  private void releaseLater(Allocation allocation) {
+    allocation.freeing = true;
+    driver.progress.awaitAll(allocation.context);
     driver.memory.release(allocation);
   }
 
@@ -61,13 +70,25 @@ final class Allocations {
     SimStream stream = driver.stream(hStream);
     requireSize(sizeBytes);
     prohibitMemoryNode(stream);
-    if (sizeBytes > pool.device.totalBytes || !pool.allocate(Memory.roundUp(sizeBytes))) {
+    long rounded = Memory.roundUp(sizeBytes);
+    if (sizeBytes > pool.device.totalBytes
+        || !(pool.allocate(rounded) || (reuse(pool, stream) && pool.allocate(rounded)))) {
       throw outOfMemory(pool.device, sizeBytes);
     }
     Allocation allocation =
         driver.memory.device(Allocation.Kind.POOL, sizeBytes, stream.context, pool);
     driver.memory.allocatedIn(allocation, stream, driver.progress.order(stream));
     return allocation.address;
+  }
+
+  /** Takes what was freed earlier in the stream: whoever uses it comes later in the stream. */
+  private boolean reuse(SimPool pool, SimStream stream) {
+    for (Operation operation : stream.queue) {
+      if (operation.action() instanceof Action.Free free && free.allocation().pool == pool) {
+        driver.memory.returnToPool(free.allocation());
+      }
+    }
+    return true;
   }
 
   private static void prohibitMemoryNode(SimStream stream) {
@@ -150,11 +171,10 @@ final class Allocations {
 
   void freePinned(long address) {
     Allocation allocation = driver.memory.at(address);
-    if (allocation == null || allocation.kind != Allocation.Kind.PINNED) {
+    if (allocation == null || allocation.kind != Allocation.Kind.PINNED || allocation.freeing) {
       throw SimulatedCuda.invalid("no pinned memory starts at 0x" + Long.toHexString(address));
     }
-    driver.progress.awaitAll(allocation.context, "cuMemFreeHost");
-    driver.memory.release(allocation);
+    releaseLater(allocation);
   }
 
   void register(long address, long sizeBytes) {
@@ -169,11 +189,10 @@ final class Allocations {
 
   void unregister(long address) {
     Allocation allocation = driver.memory.at(address);
-    if (allocation == null || allocation.kind != Allocation.Kind.REGISTERED) {
+    if (allocation == null || allocation.kind != Allocation.Kind.REGISTERED || allocation.freeing) {
       throw new Refused(CudaStatus.HOST_MEMORY_NOT_REGISTERED, "nothing starts there");
     }
-    driver.progress.awaitAll(allocation.context, "cuMemHostUnregister");
-    driver.memory.release(allocation);
+    releaseLater(allocation);
   }
 
   void pointerAttribute(MemorySegment data, int attribute, long address) {

@@ -54,7 +54,8 @@ final class CopyParameters {
                 : CUDA_MEMCPY3D_st.srcDevice(parameters),
             CUDA_MEMCPY3D_st.WidthInBytes(parameters),
             toHost,
-            fromHost);
+            fromHost,
+            false);
     if (CUDA_MEMCPY3D_st.Height(parameters) != 1
         || CUDA_MEMCPY3D_st.Depth(parameters) != 1
         || !before.updatable(copy)

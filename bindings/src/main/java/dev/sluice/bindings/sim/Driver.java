@@ -130,7 +130,7 @@ final class Driver {
     lock.lock();
     try {
       progress.lose(CudaStatus.DEINITIALIZED.code(), "the simulated driver was closed");
-      progress.await(() -> progress.streams().stream().noneMatch(s -> s.active), "close");
+      progress.await(() -> progress.streams().stream().noneMatch(s -> s.active));
       memory.live().forEach(memory::release);
     } finally {
       lock.unlock();
@@ -235,7 +235,10 @@ final class Driver {
   }
 
   private void destroy(SimContext context) {
-    progress.awaitAll(context, "the end of a context");
+    progress.awaitAll(context);
+    if (context.destroyed) {
+      return; // by another thread, meanwhile
+    }
     context.destroyed = true;
     handles.remove(context.handle);
     handles.all(SimStream.class).stream()
@@ -274,7 +277,7 @@ final class Driver {
 
   void synchronizeContext() {
     SimContext context = current();
-    progress.awaitAll(context, "cuCtxSynchronize");
+    progress.awaitAll(context);
     for (SimStream stream : progress.streams()) {
       if (stream.context == context) {
         progress.observe(stream.clock);
@@ -306,14 +309,12 @@ final class Driver {
   }
 
   void copyNow(long destination, long source, long sizeBytes, boolean toHost) {
-    SimStream stream = current().legacy;
     if (toHost) {
-      copyToHost(destination, source, sizeBytes, 0);
+      putCopyToHost(destination, source, sizeBytes, 0);
     } else {
       copyToDevice(destination, source, sizeBytes, 0);
     }
-    progress.await(stream::isIdle, "a copy");
-    progress.observe(stream.clock);
+    progress.awaitStream(current().legacy);
   }
 
   void copyToDevice(long destination, long source, long sizeBytes, long hStream) {
@@ -323,7 +324,7 @@ final class Driver {
     }
     requireDevice(destination, sizeBytes, "the destination of a copy");
     if (isPinned(source, sizeBytes)) {
-      putCopy(stream, new Action.Copy(destination, source, sizeBytes, false, true));
+      putCopy(stream, new Action.Copy(destination, source, sizeBytes, false, true, false));
       return;
     }
     prohibitPageable(stream);
@@ -334,20 +335,33 @@ final class Driver {
   }
 
   void copyToHost(long destination, long source, long sizeBytes, long hStream) {
+    if (!putCopyToHost(destination, source, sizeBytes, hStream)) {
+      // A copy to pageable memory returns once it is done.
+      progress.awaitStream(stream(hStream));
+    }
+  }
+
+  /** Whether the destination is pinned. */
+  private boolean putCopyToHost(long destination, long source, long sizeBytes, long hStream) {
     SimStream stream = stream(hStream);
     if (sizeBytes == 0) {
-      return;
+      return true;
     }
     requireDevice(source, sizeBytes, "the source of a copy");
     boolean pinned = isPinned(destination, sizeBytes);
     if (!pinned) {
       prohibitPageable(stream);
     }
-    putCopy(stream, new Action.Copy(destination, source, sizeBytes, true, false));
-    if (!pinned) {
-      // Such a copy returns once it is done.
-      progress.await(stream::isIdle, "a copy to pageable memory");
-      progress.observe(stream.clock);
+    putCopy(stream, new Action.Copy(destination, source, sizeBytes, true, false, !pinned));
+    return pinned;
+  }
+
+  /** Refuses a copy one of whose ends is not there, or is no memory of the kind that it says. */
+  void requireEnds(Action.Copy copy) {
+    Allocation from = memory.require(copy.source(), copy.sizeBytes(), "the source of a copy");
+    Allocation to = memory.require(copy.destination(), copy.sizeBytes(), "the end of a copy");
+    if (from.isDevice() == copy.fromHost() || to.isDevice() == copy.toHost()) {
+      throw SimulatedCuda.invalid("the memory of a copy is of another kind");
     }
   }
 
@@ -358,7 +372,7 @@ final class Driver {
     }
     requireDevice(destination, sizeBytes, "the destination of a copy");
     requireDevice(source, sizeBytes, "the source of a copy");
-    putCopy(stream, new Action.Copy(destination, source, sizeBytes, false, false));
+    putCopy(stream, new Action.Copy(destination, source, sizeBytes, false, false, false));
   }
 
   void fill(long destination, int value, int width, long count, long hStream) {
@@ -448,15 +462,7 @@ final class Driver {
   void synchronizeStream(long handle) {
     SimStream stream = stream(handle);
     captures.prohibit(stream, "cuStreamSynchronize");
-    Operation last = stream.queue.peekLast();
-    Clock before = stream.clock.copy();
-    progress.await(
-        () -> {
-          Operation head = stream.queue.peek();
-          return last == null || head == null || head.sequence() > last.sequence();
-        },
-        "cuStreamSynchronize");
-    progress.observe(before);
+    progress.awaitStream(stream);
     allocations.releasePools(stream.context.device);
   }
 
@@ -534,9 +540,10 @@ final class Driver {
     }
     if (!record.passed) {
       record.hold();
-      progress.await(() -> record.passed, "cuEventSynchronize");
+      progress.await(() -> record.passed);
     }
     progress.observe(record.clock);
+    allocations.releasePools(event.context.device);
   }
 
   float elapsedMs(long hStart, long hEnd) {

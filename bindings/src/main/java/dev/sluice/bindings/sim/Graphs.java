@@ -99,7 +99,9 @@ final class Graphs {
     if (place < 0) {
       throw SimulatedCuda.invalid("the node is not of the graph that was instantiated");
     }
-    exec.actions.set(place, CopyParameters.read(parameters, exec.actions.get(place)));
+    Action.Copy copy = CopyParameters.read(parameters, exec.actions.get(place));
+    driver.requireEnds(copy);
+    exec.actions.set(place, copy);
   }
 
   void destroyGraph(long hGraph) {

@@ -15,8 +15,11 @@ import java.util.TreeMap;
  * <p>Thread safety: guarded by the simulated driver's lock.
  */
 final class Memory {
-  /** Above what Linux gives to processes of 47 bits, so that no host memory is there. */
-  static final long DEVICE_BASE = 0x0000_9000_0000_0000L;
+  /**
+   * Where no host memory is: user addresses have at most 56 bits on x86-64 (Intel's 5-level paging)
+   * and 52 on aarch64.
+   */
+  static final long DEVICE_BASE = 0x0200_0000_0000_0000L;
 
   /** What {@code cuMemAlloc} aligns to, and pools do. */
   static final long ALIGNMENT_BYTES = 512;
@@ -40,7 +43,7 @@ final class Memory {
   @SuppressWarnings("MustBeClosedChecker") // closed by release
   Allocation pinned(long sizeBytes, SimContext context) {
     Arena arena = Arena.ofShared();
-    MemorySegment bytes = arena.allocate(sizeBytes, 4096);
+    MemorySegment bytes = arena.allocate(sizeBytes, 4096).fill(Allocation.POISON);
     Allocation allocation =
         new Allocation(Allocation.Kind.PINNED, bytes.address(), sizeBytes, context, null, ++ids);
     allocation.backedBy(arena, bytes);
@@ -80,14 +83,43 @@ final class Memory {
     return address >= DEVICE_BASE;
   }
 
-  /** Frees a block's address and bytes and gives its memory back to where it came from. */
+  /**
+   * Frees a block's address and bytes and gives its memory back to where it came from; nothing
+   * where another has done so.
+   */
   void release(Allocation allocation) {
-    live.remove(allocation.address);
+    if (!live.remove(allocation.address, allocation)) {
+      return;
+    }
     allocation.release();
     if (allocation.kind == Allocation.Kind.DEVICE) {
       allocation.context.device.usedBytes -= roundUp(allocation.sizeBytes);
     } else if (allocation.kind == Allocation.Kind.POOL) {
+      returnToPool(allocation);
+    }
+  }
+
+  /**
+   * Gives a pool's bytes back to its account; those of a block that is being freed, ahead of it.
+   */
+  void returnToPool(Allocation allocation) {
+    if (!allocation.returned) {
+      allocation.returned = true;
       allocation.pool.free(roundUp(allocation.sizeBytes));
+    }
+  }
+
+  /** The host frees a block without waiting: a use that it has not seen the end of is a race. */
+  void releaseNow(Allocation allocation, Clock observed) {
+    note(
+        allocation.access(
+            allocation.address, allocation.sizeBytes, true, -1, 0, observed, "cuMemFree"));
+    release(allocation);
+  }
+
+  private void note(String race) {
+    if (race != null && races.size() < RACES) {
+      races.add(race);
     }
   }
 
@@ -95,10 +127,6 @@ final class Memory {
   MemorySegment access(
       long address, long sizeBytes, boolean write, Operation operation, String what) {
     Allocation allocation = find(address);
-    if (allocation == null && !isDeviceAddress(address) && what.startsWith("host memory")) {
-      // Pageable host memory: nothing is known of it.
-      return MemorySegment.ofAddress(address).reinterpret(sizeBytes);
-    }
     if (allocation == null) {
       throw Action.illegal(what, address, sizeBytes, "no live allocation is there");
     }
@@ -115,7 +143,7 @@ final class Memory {
     if (allocation.isDevice() && allocation.context.device != operation.stream().context.device) {
       throw Action.illegal(what, address, sizeBytes, "it is another device's memory");
     }
-    String race =
+    note(
         allocation.access(
             address,
             sizeBytes,
@@ -123,10 +151,7 @@ final class Memory {
             operation.stream().id,
             operation.tick(),
             operation.clock(),
-            what + " in " + operation.stream());
-    if (race != null && races.size() < RACES) {
-      races.add(race);
-    }
+            what + " in " + operation.stream()));
     return allocation.slice(address, sizeBytes);
   }
 
@@ -142,10 +167,10 @@ final class Memory {
         "its allocation in " + stream);
   }
 
-  /** Forgets all blocks of a context that was destroyed. */
+  /** Forgets all blocks of a context that was destroyed; a pool's are the device's. */
   void releaseAll(SimContext context) {
     for (Allocation allocation : List.copyOf(live.values())) {
-      if (allocation.context == context) {
+      if (allocation.context == context && allocation.kind != Allocation.Kind.POOL) {
         release(allocation);
       }
     }

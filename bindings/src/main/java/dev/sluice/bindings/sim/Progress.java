@@ -129,8 +129,9 @@ final class Progress {
     observed.join(clock);
   }
 
-  int clockLength() {
-    return observed.length();
+  /** What the host has seen done. */
+  Clock observed() {
+    return observed;
   }
 
   private void schedule(SimStream stream) {
@@ -229,35 +230,46 @@ final class Progress {
   }
 
   /**
-   * Blocks a caller until something holds. On a stepped device the caller makes the steps; where
-   * there is none left to make, and nobody else is making one, it would block for ever.
+   * Blocks a caller until something holds. On a stepped device the caller makes the steps. The
+   * oldest operation of all can always run, as it waits for older ones only: so this ends.
    */
-  void await(BooleanSupplier done, String what) {
+  void await(BooleanSupplier done) {
     while (!done.getAsBoolean()) {
-      if (options.stepped && step()) {
-        continue;
+      if (!options.stepped || !step()) {
+        changed.awaitUninterruptibly();
       }
-      if (options.stepped && streams.stream().noneMatch(stream -> stream.active)) {
-        throw new IllegalStateException(
-            what + " would block for ever: no operation of any stream can run");
-      }
-      changed.awaitUninterruptibly();
     }
+  }
+
+  /** Blocks a caller until what a stream holds now is done, and notes that it has seen that. */
+  void awaitStream(SimStream stream) {
+    Operation last = stream.queue.peekLast();
+    if (last == null) {
+      observe(stream.clock);
+      return;
+    }
+    Clock now = stream.clock.copy();
+    await(() -> isDone(stream, last.sequence()));
+    observe(now);
+  }
+
+  private static boolean isDone(SimStream stream, long last) {
+    Operation head = stream.queue.peek();
+    return head == null || head.sequence() > last;
   }
 
   /**
    * Blocks a caller until all that a context's streams hold now is done; what is enqueued meanwhile
    * does not count, so that others cannot keep the caller waiting for ever.
    */
-  void awaitAll(SimContext context, String what) {
+  void awaitAll(SimContext context) {
     long last = sequence;
-    await(() -> isDone(context, last), what);
+    await(() -> isDone(context, last));
   }
 
   private boolean isDone(SimContext context, long last) {
     for (SimStream stream : streams) {
-      Operation head = stream.queue.peek();
-      if (stream.context == context && head != null && head.sequence() <= last) {
+      if (stream.context == context && !isDone(stream, last)) {
         return false;
       }
     }

@@ -8,7 +8,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.sluice.bindings.cuda.CudaConstants;
 import dev.sluice.bindings.cuda.CudaStatus;
 import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -72,6 +77,39 @@ abstract class SimulatedCudaFixture {
     MemorySegment host = arena.allocate(1);
     ok(cuda.cuMemcpyDtoH_v2(host, address, 1));
     return host.get(JAVA_BYTE, 0);
+  }
+
+  /** What a host function does. */
+  interface HostFunction {
+    void run() throws Exception;
+  }
+
+  /** The address of a function that stays for ever, as no stub may go while it runs. */
+  static long hostFunction(HostFunction body) {
+    try {
+      MethodHandle call =
+          MethodHandles.lookup()
+              .findStatic(
+                  SimulatedCudaFixture.class,
+                  "callHost",
+                  MethodType.methodType(void.class, HostFunction.class, long.class))
+              .bindTo(body);
+      return Linker.nativeLinker()
+          .upcallStub(call, FunctionDescriptor.ofVoid(JAVA_LONG), Arena.global())
+          .address();
+    } catch (ReflectiveOperationException e) {
+      throw new LinkageError(e.getMessage(), e);
+    }
+  }
+
+  @SuppressWarnings("UnusedMethod") // called by its name
+  private static void callHost(HostFunction body, long unused) {
+    try {
+      body.run();
+    } catch (Exception e) {
+      // Must not leave a function that native code calls.
+      throw new AssertionError(e);
+    }
   }
 
   long stream() {

@@ -129,20 +129,6 @@ class SimulatedCudaTest extends SimulatedCudaFixture {
   }
 
   @Test
-  void aWaitThatCannotEndIsSaid() {
-    start(SimulatedCuda.builder().stepped(1));
-    long one = stream();
-    ok(cuda.cuEventCreate(out, 0));
-    long event = result();
-    long two = stream();
-    ok(cuda.cuMemsetD8Async(memory(8), (byte) 1, 8, two));
-    ok(cuda.cuEventRecord(event, two));
-    ok(cuda.cuStreamWaitEvent(one, event, 0));
-    ok(cuda.cuStreamSynchronize(one));
-    assertThat(cuda.step()).isFalse();
-  }
-
-  @Test
   void faultsComeAsPlanned() {
     FaultPlan faults =
         FaultPlan.none()

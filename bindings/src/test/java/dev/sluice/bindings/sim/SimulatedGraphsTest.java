@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sluice.bindings.cuda.CudaConstants;
+import dev.sluice.bindings.cuda.CudaStatus;
 import dev.sluice.bindings.cuda.generated.CUDA_MEMCPY3D_st;
 import dev.sluice.bindings.cuda.generated.CUgraphExecUpdateResultInfo_st;
 import java.lang.foreign.MemorySegment;
@@ -75,6 +76,8 @@ class SimulatedGraphsTest extends SimulatedCudaFixture {
             exec, capture(stream, copy), CUgraphExecUpdateResultInfo_st.allocate(arena)));
     MemorySegment parameters = CUDA_MEMCPY3D_st.allocate(arena);
     ok(cuda.cuGraphMemcpyNodeGetParams(node, parameters));
+    CUDA_MEMCPY3D_st.srcHost(parameters, arena.allocate(8));
+    is(CudaStatus.INVALID_VALUE, cuda.cuGraphExecMemcpyNodeSetParams(exec, node, parameters, 0));
     CUDA_MEMCPY3D_st.srcHost(parameters, later);
     ok(cuda.cuGraphExecMemcpyNodeSetParams(exec, node, parameters, 0));
     ok(cuda.cuGraphLaunch(exec, stream));

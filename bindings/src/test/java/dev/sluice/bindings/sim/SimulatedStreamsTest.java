@@ -21,7 +21,7 @@ class SimulatedStreamsTest extends SimulatedCudaFixture {
         ok(cuda.cuStreamSynchronize(streams[i]));
       }
     }
-    assertThat(cuda.driver.progress.clockLength()).isLessThanOrEqualTo(2 * streams.length);
+    assertThat(cuda.driver.progress.observed().length()).isLessThanOrEqualTo(2 * streams.length);
     assertThat(cuda.races()).isEmpty();
   }
 
@@ -35,7 +35,7 @@ class SimulatedStreamsTest extends SimulatedCudaFixture {
       ok(cuda.cuStreamSynchronize(stream));
       ok(cuda.cuStreamDestroy_v2(stream));
     }
-    assertThat(cuda.driver.progress.clockLength()).isLessThanOrEqualTo(16);
+    assertThat(cuda.driver.progress.observed().length()).isLessThanOrEqualTo(16);
     assertThat(cuda.races()).isEmpty();
   }
 
