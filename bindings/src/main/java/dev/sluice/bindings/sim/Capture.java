@@ -31,11 +31,12 @@ final class Capture {
 
   /** Takes a stream into the recording, after the given nodes. */
   void join(SimStream stream, List<SimNode> after) {
-    streams.add(stream);
+    boolean forked = streams.add(stream) && stream != origin;
     stream.capture = this;
     Set<SimNode> tails = new LinkedHashSet<>(stream.tails);
     tails.addAll(after);
-    stream.tails = List.copyOf(tails);
+    // A fork must be joined again even where nothing was put into it.
+    stream.tails = forked ? List.of(new SimNode(null, tails)) : List.copyOf(tails);
   }
 
   void add(SimStream stream, Action action) {
@@ -51,7 +52,7 @@ final class Capture {
     while (!open.isEmpty()) {
       SimNode node = open.pop();
       if (before.add(node)) {
-        open.addAll(node.dependencies);
+        open.addAll(node.after);
       }
     }
     return streams.stream().allMatch(stream -> before.containsAll(stream.tails));

@@ -104,6 +104,19 @@ final class Captures {
     return capture.graph;
   }
 
+  /** Ends the capture that began in a stream that goes; one that it only joined is spoilt. */
+  void abandon(SimStream stream) {
+    Capture capture = stream.capture;
+    if (capture == null) {
+      return;
+    }
+    capture.invalid = true;
+    if (capture.origin == stream) {
+      capture.end();
+      open.remove(capture);
+    }
+  }
+
   /** Refuses to wait for, or ask, a stream that records. */
   void prohibit(SimStream stream, String function) {
     if (stream.capture != null) {
@@ -138,6 +151,9 @@ final class Captures {
     if (stream.capture == null && event.capture == null) {
       return false;
     }
+    if (isSpoilt(stream.capture) || isSpoilt(event.capture)) {
+      throw new Refused(CudaStatus.STREAM_CAPTURE_INVALIDATED, "an earlier call spoilt it");
+    }
     if (event.capture == null) {
       if (event.latest == null) {
         return true;
@@ -154,7 +170,16 @@ final class Captures {
       event.capture.invalid = true;
       throw new Refused(CudaStatus.STREAM_CAPTURE_MERGE, "the event is of another capture");
     }
+    if (stream.legacy) {
+      event.capture.invalid = true;
+      throw new Refused(
+          CudaStatus.STREAM_CAPTURE_IMPLICIT, "the legacy stream can't come into a capture");
+    }
     event.capture.join(stream, event.tails);
     return true;
+  }
+
+  private static boolean isSpoilt(Capture capture) {
+    return capture != null && capture.invalid && !capture.ended;
   }
 }

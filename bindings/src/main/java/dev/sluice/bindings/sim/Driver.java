@@ -6,7 +6,9 @@ import dev.sluice.bindings.cuda.CudaConstants;
 import dev.sluice.bindings.cuda.CudaStatus;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
@@ -43,7 +45,7 @@ final class Driver {
   private final List<SimDevice> devices = new ArrayList<>();
 
   @SuppressWarnings("ThreadLocalUsage") // of each driver, as tests make many
-  private final ThreadLocal<SimContext> currentContext = new ThreadLocal<>();
+  private final ThreadLocal<Deque<SimContext>> contexts = ThreadLocal.withInitial(ArrayDeque::new);
 
   Driver(SimulatedDevices options) {
     this.options = options;
@@ -65,6 +67,11 @@ final class Driver {
 
   /** The status that a call returns before it does anything. */
   int enter(String function, int needs) {
+    if (progress.isRunning()) {
+      progress.note(
+          function + " was called by a host function or a kernel, which may not use CUDA");
+      return CudaStatus.NOT_PERMITTED.code();
+    }
     int fault = options.faults.onCall(function);
     if (fault != 0) {
       if (CudaStatus.sortOf(fault) == CudaStatus.Sort.DEVICE_LOST) {
@@ -79,7 +86,7 @@ final class Driver {
       return progress.lost();
     }
     if ((needs & 2) != 0) {
-      SimContext context = currentContext.get();
+      SimContext context = current();
       if (context == null) {
         return CudaStatus.INVALID_CONTEXT.code();
       }
@@ -219,7 +226,7 @@ final class Driver {
 
   long createContext(SimDevice device, int flags) {
     SimContext context = makeContext(device, false, flags);
-    currentContext.set(context);
+    contexts.get().push(context);
     return context.handle;
   }
 
@@ -229,8 +236,8 @@ final class Driver {
       throw new Refused(CudaStatus.INVALID_CONTEXT, "no context of cuCtxCreate");
     }
     destroy(context);
-    if (currentContext.get() == context) {
-      currentContext.remove();
+    if (current() == context) {
+      contexts.get().pop();
     }
   }
 
@@ -250,29 +257,32 @@ final class Driver {
     handles.all(SimModule.class).stream()
         .filter(module -> module.context == context)
         .forEach(modules::unload);
+    progress.streams().stream()
+        .filter(stream -> stream.context == context)
+        .forEach(captures::abandon);
     progress.forgetAll(context);
     memory.releaseAll(context);
   }
 
   void setCurrent(long handle) {
-    if (handle == 0) {
-      currentContext.remove();
-      return;
-    }
     SimContext context = handles.find(handle, SimContext.class);
-    if (context == null) {
+    if (handle != 0 && context == null) {
       throw new Refused(CudaStatus.INVALID_CONTEXT, "no live context");
     }
-    currentContext.set(context);
+    // The top of the thread's stack is what is current.
+    contexts.get().poll();
+    if (context != null) {
+      contexts.get().push(context);
+    }
   }
 
   long currentHandle() {
-    SimContext context = currentContext.get();
+    SimContext context = current();
     return context == null ? 0 : context.handle;
   }
 
   SimContext current() {
-    return currentContext.get();
+    return contexts.get().peek();
   }
 
   void synchronizeContext() {
@@ -418,6 +428,9 @@ final class Driver {
 
   SimStream stream(long handle) {
     if (handle == 0 || handle == 1) {
+      if (current() == null) {
+        throw new Refused(CudaStatus.INVALID_CONTEXT, "the legacy stream of no context");
+      }
       return current().legacy;
     }
     SimStream stream = handles.get(handle, SimStream.class);
@@ -443,9 +456,7 @@ final class Driver {
     }
     SimStream stream = handles.get(handle, SimStream.class);
     handles.remove(handle);
-    if (stream.capture != null) {
-      stream.capture.invalid = true;
-    }
+    captures.abandon(stream);
     stream.destroyed = true;
     progress.forget(stream);
   }

@@ -61,10 +61,13 @@ final class Handles {
     return type.isInstance(object) ? type.cast(object) : null;
   }
 
+  /** Forgets an object; nothing where it is gone already. */
   void remove(long handle) {
-    int place = (int) (handle & ((1 << PLACE_BITS) - 1));
-    objects.set(place, null);
-    vacant.push(place);
+    if (find(handle, Object.class) != null) {
+      int place = (int) (handle & ((1 << PLACE_BITS) - 1));
+      objects.set(place, null);
+      vacant.push(place);
+    }
   }
 
   /** All live objects of a type. */

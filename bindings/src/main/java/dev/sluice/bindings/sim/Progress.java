@@ -5,8 +5,10 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.locks.Condition;
@@ -31,6 +33,7 @@ final class Progress {
   private final List<SimStream> streams = new ArrayList<>();
   private final Deque<SimStream> gone = new ArrayDeque<>();
   private final List<String> failures = new ArrayList<>();
+  private final Set<Thread> runners = new HashSet<>();
   private final Random order;
   private final ExecutorService workers;
   private final Clock observed = new Clock();
@@ -77,6 +80,16 @@ final class Progress {
     if (workers != null) {
       streams.forEach(this::schedule);
     }
+  }
+
+  /** Whether the calling thread runs an operation: a host function or a kernel is calling. */
+  boolean isRunning() {
+    return runners.contains(Thread.currentThread());
+  }
+
+  /** Notes a mistake that loses nothing. */
+  void note(String failure) {
+    failures.add(failure);
   }
 
   List<String> failures() {
@@ -179,6 +192,7 @@ final class Progress {
     Operation operation = stream.queue.peek();
     boolean skip = lost != 0 && !(operation.action() instanceof Action.RecordEvent);
     if (!skip) {
+      runners.add(Thread.currentThread());
       lock.unlock();
       try {
         operation.action().run(new Running(operation));
@@ -189,6 +203,7 @@ final class Progress {
         failedRun(CudaStatus.LAUNCH_FAILED.code(), operation, e.toString());
       } finally {
         lock.lock();
+        runners.remove(Thread.currentThread());
       }
     }
     stream.queue.poll();

@@ -12,6 +12,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Locale;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
 
 /**
  * A CUDA driver without a GPU: what it simulates, and what it does not, is in the package's
@@ -29,7 +31,10 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
   private static final int INIT = 1;
   private static final int CONTEXT = 2;
 
-  /** Prohibited while a stream captures. */
+  /**
+   * Prohibited while a stream captures. Of the driver's documentation, but for asking and waiting
+   * for events: a real driver treats these so, too.
+   */
   private static final int UNSAFE = 4;
 
   /** Gives something back: does so on a lost device, too. */
@@ -40,6 +45,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
   }
 
   final Driver driver;
+  private final AtomicBoolean closed = new AtomicBoolean();
   private final Arena texts = Arena.ofShared();
   private final MemorySegment[] names = new MemorySegment[1000];
 
@@ -61,14 +67,22 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return driver.locked(driver.progress::step);
   }
 
-  /** Runs the next operation of a stream of a stepped device; false where it cannot run. */
+  /**
+   * Runs the next operation of a stream of a stepped device; false where it cannot run.
+   *
+   * @throws IllegalArgumentException where there is no such stream
+   */
   public boolean step(long hStream) {
-    return driver.locked(() -> driver.progress.step(driver.stream(hStream)));
+    return ask(() -> driver.progress.step(driver.stream(hStream)));
   }
 
-  /** How many operations a stream still has to run. */
+  /**
+   * How many operations a stream still has to run.
+   *
+   * @throws IllegalArgumentException where there is no such stream
+   */
   public int streamLength(long hStream) {
-    return driver.locked(() -> driver.stream(hStream).queue.size());
+    return ask(() -> driver.stream(hStream).queue.size());
   }
 
   /** Runs all that a stepped device can run. */
@@ -100,7 +114,10 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return driver.locked(driver.memory::races);
   }
 
-  /** What failed late: launches, copies and fills that touched memory that is not there. */
+  /**
+   * What failed late: launches, copies and fills that touched memory that is not there; and calls
+   * that host functions or kernels made.
+   */
   public List<String> failures() {
     return driver.locked(driver.progress::failures);
   }
@@ -110,21 +127,39 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return driver.locked(driver::leaks);
   }
 
-  /** Bytes of a device's memory that are taken, by allocations and by what pools reserve. */
+  /**
+   * Bytes of a device's memory that are taken, by allocations and by what pools reserve.
+   *
+   * @throws IllegalArgumentException where there is no such device
+   */
   public long usedBytes(int device) {
-    return driver.locked(() -> driver.device(device).usedBytes);
+    return ask(() -> driver.device(device).usedBytes);
   }
 
-  /** Stops the workers and frees all memory. Calls after this are not defined. */
+  /**
+   * Stops the workers and frees all memory; once more does nothing. Calls after this are not
+   * defined.
+   */
   @Override
   public void close() {
-    driver.close();
-    texts.close();
+    if (closed.compareAndSet(false, true)) {
+      driver.close();
+      texts.close();
+    }
   }
 
   @Override
   public String toString() {
     return "simulated CUDA driver (" + driver.options.faults + ")";
+  }
+
+  /** Answers a question that is no call of the driver's. */
+  private <T> T ask(Supplier<T> question) {
+    try {
+      return driver.locked(question);
+    } catch (Refused e) {
+      throw new IllegalArgumentException(e.getMessage(), e);
+    }
   }
 
   private int call(String function, int needs, String arguments, Body body) {
@@ -802,7 +837,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     int status;
     driver.lock.lock();
     try {
-      status = driver.enter("cuEventQuery", INIT | CONTEXT);
+      status = driver.enter("cuEventQuery", INIT | CONTEXT | UNSAFE);
       if (status == CUDA_SUCCESS) {
         status = driver.queryEvent(hEvent);
       }
@@ -819,7 +854,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
   public int cuEventSynchronize(long hEvent) {
     return call(
         "cuEventSynchronize",
-        INIT | CONTEXT,
+        INIT | CONTEXT | UNSAFE,
         text("hEvent", hEvent),
         () -> driver.synchronizeEvent(hEvent));
   }

@@ -9,6 +9,7 @@ import dev.sluice.bindings.cuda.CudaStatus;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -231,10 +232,49 @@ class SimulatedCudaTest extends SimulatedCudaFixture {
     long stream = stream();
     memory(64);
     ok(cuda.cuCtxDestroy_v2(context));
-    is(CudaStatus.INVALID_CONTEXT, cuda.cuStreamSynchronize(stream));
+    is(CudaStatus.INVALID_HANDLE, cuda.cuStreamSynchronize(stream));
     is(CudaStatus.INVALID_CONTEXT, cuda.cuCtxSetCurrent(context));
     is(CudaStatus.INVALID_CONTEXT, cuda.cuCtxDestroy_v2(context));
     assertThat(cuda.leaks()).singleElement().asString().contains("retain");
+  }
+
+  @Test
+  void theFormerContextIsCurrentAgainAfterItsSuccessorIsDestroyed() {
+    start(SimulatedCuda.builder());
+    ok(cuda.cuCtxGetCurrent(out));
+    long primary = result();
+    ok(cuda.cuCtxCreate_v4(out, 0, 0, 0));
+    ok(cuda.cuCtxDestroy_v2(result()));
+    ok(cuda.cuCtxGetCurrent(out));
+    assertThat(result()).isEqualTo(primary);
+    ok(cuda.cuCtxSetCurrent(0));
+    ok(cuda.cuCtxGetCurrent(out));
+    assertThat(result()).isZero();
+  }
+
+  @Test
+  void questionsAboutWhatIsNotThereAreRefused() {
+    start(
+        SimulatedCuda.builder()
+            .stepped(1)
+            .faults(FaultPlan.none().failCall("cuCtxSynchronize", 1, CudaStatus.LAUNCH_FAILED)));
+    long gone = stream();
+    ok(cuda.cuStreamDestroy_v2(gone));
+    ok(cuda.cuMemAllocAsync(out, 64, 0));
+    long a = result();
+    is(CudaStatus.LAUNCH_FAILED, cuda.cuCtxSynchronize());
+    is(CudaStatus.LAUNCH_FAILED, cuda.cuCtxSetCurrent(0));
+    is(CudaStatus.INVALID_CONTEXT, cuda.cuMemFreeAsync(a, 0));
+    for (ThrowingCallable question :
+        List.<ThrowingCallable>of(
+            () -> cuda.step(0),
+            () -> cuda.step(gone),
+            () -> cuda.streamLength(0),
+            () -> cuda.usedBytes(1))) {
+      assertThatThrownBy(question).isInstanceOf(IllegalArgumentException.class);
+    }
+    cuda.close();
+    cuda.close();
   }
 
   @Test

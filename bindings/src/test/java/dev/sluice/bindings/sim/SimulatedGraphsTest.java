@@ -1,5 +1,6 @@
 package dev.sluice.bindings.sim;
 
+import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -8,6 +9,8 @@ import dev.sluice.bindings.cuda.CudaStatus;
 import dev.sluice.bindings.cuda.generated.CUDA_MEMCPY3D_st;
 import dev.sluice.bindings.cuda.generated.CUgraphExecUpdateResultInfo_st;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.function.LongToIntFunction;
 import org.junit.jupiter.api.Test;
 
 /** Captures and graphs of the simulated device, beyond the contract of the driver. */
@@ -58,6 +61,79 @@ class SimulatedGraphsTest extends SimulatedCudaFixture {
     assertThat(cuda.step(two)).isTrue();
     cuda.runAll();
     assertThat(cuda.races()).hasSize(1);
+  }
+
+  @Test
+  void aStreamThatGoesEndsItsCapture() {
+    start(SimulatedCuda.builder());
+    long stream = stream();
+    long event = event();
+    long joined = stream();
+    ok(cuda.cuStreamBeginCapture_v2(stream, CudaConstants.CU_STREAM_CAPTURE_MODE_GLOBAL));
+    ok(cuda.cuEventRecord(event, stream));
+    ok(cuda.cuStreamWaitEvent(joined, event, 0));
+    ok(cuda.cuStreamDestroy_v2(stream));
+    ok(cuda.cuMemFree_v2(memory(8)));
+    ok(cuda.cuStreamSynchronize(joined));
+    ok(cuda.cuStreamBeginCapture_v2(joined, CudaConstants.CU_STREAM_CAPTURE_MODE_GLOBAL));
+    ok(cuda.cuDevicePrimaryCtxRelease_v2(0));
+    ok(cuda.cuDevicePrimaryCtxRetain(out, 0));
+    ok(cuda.cuCtxSetCurrent(result()));
+    memory(8);
+  }
+
+  @Test
+  void theLegacyStreamCannotComeIntoACapture() {
+    start(SimulatedCuda.builder());
+    long stream = stream();
+    long event = event();
+    ok(cuda.cuStreamBeginCapture_v2(stream, CudaConstants.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
+    ok(cuda.cuEventRecord(event, stream));
+    is(CudaStatus.STREAM_CAPTURE_IMPLICIT, cuda.cuStreamWaitEvent(0, event, 0));
+    is(CudaStatus.STREAM_CAPTURE_INVALIDATED, cuda.cuStreamWaitEvent(stream(), event, 0));
+    is(CudaStatus.STREAM_CAPTURE_INVALIDATED, cuda.cuStreamEndCapture(stream, out));
+    ok(cuda.cuStreamSynchronize(0));
+  }
+
+  @Test
+  void aForkWithoutWorkMustBeJoinedToo() {
+    start(SimulatedCuda.builder());
+    long stream = stream();
+    long fork = stream();
+    long event = event();
+    for (boolean joins : new boolean[] {true, false}) {
+      ok(cuda.cuStreamBeginCapture_v2(stream, CudaConstants.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
+      ok(cuda.cuEventRecord(event, stream));
+      ok(cuda.cuStreamWaitEvent(fork, event, 0));
+      if (joins) {
+        ok(cuda.cuEventRecord(event, fork));
+        ok(cuda.cuStreamWaitEvent(stream, event, 0));
+      }
+      is(
+          joins ? CudaStatus.SUCCESS : CudaStatus.STREAM_CAPTURE_UNJOINED,
+          cuda.cuStreamEndCapture(stream, out));
+    }
+  }
+
+  @Test
+  void eventsAreNeitherAskedNorWaitedForWhileCapturingUnlessRelaxed() {
+    start(SimulatedCuda.builder());
+    long stream = stream();
+    long event = event();
+    ok(cuda.cuEventRecord(event, stream));
+    for (LongToIntFunction call :
+        List.<LongToIntFunction>of(cuda::cuEventQuery, cuda::cuEventSynchronize)) {
+      ok(cuda.cuStreamBeginCapture_v2(stream, CudaConstants.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
+      is(CudaStatus.STREAM_CAPTURE_UNSUPPORTED, call.applyAsInt(event));
+      is(CudaStatus.STREAM_CAPTURE_INVALIDATED, cuda.cuStreamEndCapture(stream, out));
+      MemorySegment mode =
+          arena.allocateFrom(JAVA_INT, CudaConstants.CU_STREAM_CAPTURE_MODE_RELAXED);
+      ok(cuda.cuThreadExchangeStreamCaptureMode(mode));
+      ok(cuda.cuStreamBeginCapture_v2(stream, CudaConstants.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
+      ok(call.applyAsInt(event));
+      ok(cuda.cuThreadExchangeStreamCaptureMode(mode));
+      ok(cuda.cuStreamEndCapture(stream, out));
+    }
   }
 
   @Test

@@ -3,7 +3,10 @@ package dev.sluice.bindings.sim;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sluice.bindings.cuda.CudaStatus;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Streams and events of the simulated device: which order they keep, and what they cost. */
 class SimulatedStreamsTest extends SimulatedCudaFixture {
@@ -76,6 +79,20 @@ class SimulatedStreamsTest extends SimulatedCudaFixture {
     assertThat(cuda.step(one)).isTrue();
     assertThat(cuda.step(waiting)).isTrue();
     is(CudaStatus.NOT_READY, cuda.cuEventQuery(event));
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void hostFunctionsMayNotCall(boolean stepped) {
+    start(stepped ? SimulatedCuda.builder().stepped(1) : SimulatedCuda.builder());
+    long stream = stream();
+    AtomicInteger status = new AtomicInteger();
+    long function = hostFunction(() -> status.set(cuda.cuStreamSynchronize(stream)));
+    ok(cuda.cuLaunchHostFunc(stream, function, 0));
+    ok(cuda.cuStreamSynchronize(stream));
+    is(CudaStatus.NOT_PERMITTED, status.get());
+    assertThat(cuda.failures()).singleElement().asString().contains("cuStreamSynchronize");
+    ok(cuda.cuCtxSynchronize());
   }
 
   @Test

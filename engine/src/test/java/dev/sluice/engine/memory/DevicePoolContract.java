@@ -253,6 +253,8 @@ abstract class DevicePoolContract {
     DeviceLease lease = memory.newLease("x").take(100);
     ok(api.cuCtxGetCurrent(out));
     assertThat(out.get(JAVA_LONG, 0)).isEqualTo(own);
+    // Each takes one off the thread's stack: the test's, and the one that it began with.
+    ok(api.cuCtxSetCurrent(0));
     ok(api.cuCtxSetCurrent(0));
     lease.close();
     memory.close();
