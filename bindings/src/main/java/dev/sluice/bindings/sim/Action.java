@@ -39,6 +39,9 @@ sealed interface Action {
     /** Marks a record as passed. */
     void pass(EventRecord record);
 
+    /** Takes its time, on a device that runs by itself. */
+    void sleep(long nanos);
+
     /** Frees memory in the order of the stream. */
     void free(Allocation allocation);
   }
@@ -146,6 +149,11 @@ sealed interface Action {
       function.kernel().run(new LaunchView(function.name(), dimensions, arguments, run));
     }
 
+    /** This launch, failing where the status is not 0. */
+    Launch failing(int status) {
+      return status == 0 ? this : new Launch(function, dimensions, arguments, status);
+    }
+
     @Override
     public int nodeType() {
       return CudaConstants.CU_GRAPH_NODE_TYPE_KERNEL;
@@ -204,11 +212,7 @@ sealed interface Action {
   record Delay(long nanos) implements Action {
     @Override
     public void run(Run run) {
-      try {
-        Thread.sleep(nanos / 1_000_000, (int) (nanos % 1_000_000));
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-      }
+      run.sleep(nanos);
     }
 
     @Override

@@ -5,15 +5,22 @@ package dev.sluice.bindings.sim;
  *
  * <p>Thread safety: immutable.
  *
- * @param sequence its number
+ * @param sequence its number: calls take effect in this order, but for what they wait for
  * @param thread the caller's name
  * @param function the function's name
  * @param arguments for people
- * @param status what it returned
+ * @param status what it returned, {@link #RUNNING} where it has not
+ * @param result the handle or the address that it made; 0 where it made none
  */
-public record Call(long sequence, String thread, String function, String arguments, int status) {
+public record Call(
+    long sequence, String thread, String function, String arguments, int status, long result) {
+  /** The status of a call that has not returned yet. */
+  public static final int RUNNING = -1;
+
   @Override
   public String toString() {
-    return sequence + " [" + thread + "] " + function + "(" + arguments + ") = " + status;
+    String answer = status == RUNNING ? " is running" : " = " + status;
+    String made = result == 0 ? "" : ", made 0x" + Long.toHexString(result);
+    return sequence + " [" + thread + "] " + function + "(" + arguments + ")" + answer + made;
   }
 }

@@ -307,15 +307,9 @@ final class Driver {
       return;
     }
     captures.prohibit(stream, "work");
-    progress.enqueue(stream, action);
-  }
-
-  private void putCopy(SimStream stream, Action action) {
-    long delayNs = options.faults.onCopy();
-    if (delayNs > 0) {
-      put(stream, new Action.Delay(options.stepped ? 0 : delayNs));
+    for (Action faulty : options.faults.onEnqueue(action)) {
+      progress.enqueue(stream, faulty);
     }
-    put(stream, action);
   }
 
   void copyNow(long destination, long source, long sizeBytes, boolean toHost) {
@@ -334,14 +328,14 @@ final class Driver {
     }
     requireDevice(destination, sizeBytes, "the destination of a copy");
     if (isPinned(source, sizeBytes)) {
-      putCopy(stream, new Action.Copy(destination, source, sizeBytes, false, true, false));
+      put(stream, new Action.Copy(destination, source, sizeBytes, false, true, false));
       return;
     }
     prohibitPageable(stream);
     MemorySegment bytes =
         MemorySegment.ofArray(
             MemorySegment.ofAddress(source).reinterpret(sizeBytes).toArray(JAVA_BYTE));
-    putCopy(stream, new Action.Staged(destination, bytes));
+    put(stream, new Action.Staged(destination, bytes));
   }
 
   void copyToHost(long destination, long source, long sizeBytes, long hStream) {
@@ -362,7 +356,7 @@ final class Driver {
     if (!pinned) {
       prohibitPageable(stream);
     }
-    putCopy(stream, new Action.Copy(destination, source, sizeBytes, true, false, !pinned));
+    put(stream, new Action.Copy(destination, source, sizeBytes, true, false, !pinned));
     return pinned;
   }
 
@@ -382,7 +376,7 @@ final class Driver {
     }
     requireDevice(destination, sizeBytes, "the destination of a copy");
     requireDevice(source, sizeBytes, "the source of a copy");
-    putCopy(stream, new Action.Copy(destination, source, sizeBytes, false, false, false));
+    put(stream, new Action.Copy(destination, source, sizeBytes, false, false, false));
   }
 
   void fill(long destination, int value, int width, long count, long hStream) {

@@ -122,9 +122,7 @@ final class Modules {
           MemorySegment.ofArray(
               MemorySegment.ofAddress(address).reinterpret(bytes[i]).toArray(JAVA_BYTE));
     }
-    driver.put(
-        stream,
-        new Action.Launch(function, dimensions, arguments, driver.options.faults.onLaunch()));
+    driver.put(stream, new Action.Launch(function, dimensions, arguments, 0));
   }
 
   private static void requireDimensions(SimFunction function, int[] d) {

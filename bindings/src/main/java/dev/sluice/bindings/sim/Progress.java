@@ -351,6 +351,18 @@ final class Progress {
     }
 
     @Override
+    public void sleep(long nanos) {
+      if (options.stepped) {
+        return;
+      }
+      try {
+        Thread.sleep(nanos / 1_000_000, (int) (nanos % 1_000_000));
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    }
+
+    @Override
     public void free(Allocation allocation) {
       lock.lock();
       try {

@@ -10,6 +10,7 @@ import dev.sluice.bindings.cuda.CudaApi;
 import dev.sluice.bindings.cuda.CudaStatus;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -150,7 +151,12 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
 
   @Override
   public String toString() {
-    return "simulated CUDA driver (" + driver.options.faults + ")";
+    SimulatedDevices options = driver.options;
+    return "simulated CUDA driver ("
+        + (options.stepped ? "stepped, seed " + options.stepSeed : "threaded")
+        + "; "
+        + options.faults
+        + ")";
   }
 
   /** Answers a question that is no call of the driver's. */
@@ -163,8 +169,18 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
   }
 
   private int call(String function, int needs, String arguments, Body body) {
-    int status;
+    return call(function, needs, arguments, null, body);
+  }
+
+  /**
+   * A call.
+   *
+   * @param made where it writes the handle or the address that it makes; null where it makes none
+   */
+  private int call(String function, int needs, String arguments, MemorySegment made, Body body) {
     driver.lock.lock();
+    CallLog.Entry entry = driver.log.begin(function, arguments);
+    int status = CudaStatus.UNKNOWN.code();
     try {
       status = driver.enter(function, needs);
       if (status == CUDA_SUCCESS || (driver.progress.lost() != 0 && (needs & RELEASE) != 0)) {
@@ -175,9 +191,11 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     } catch (Refused e) {
       status = e.code();
     } finally {
+      if (entry != null) {
+        entry.end(status, made == null || status != CUDA_SUCCESS ? 0 : made.get(JAVA_LONG, 0));
+      }
       driver.lock.unlock();
     }
-    driver.log.add(function, arguments, status);
     return status;
   }
 
@@ -187,7 +205,24 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
   }
 
   private String text(String name, long value, String name2, long value2) {
-    return driver.log.isOn() ? name + " " + hex(value) + ", " + name2 + " " + hex(value2) : "";
+    return driver.log.isOn() ? text(name, value) + ", " + text(name2, value2) : "";
+  }
+
+  private String text(
+      String name, long value, String name2, long value2, String name3, long value3) {
+    return driver.log.isOn() ? text(name, value, name2, value2) + ", " + text(name3, value3) : "";
+  }
+
+  /** Of a copy or a fill. */
+  private String text(
+      String to, long destination, String from, long source, String size, long n, long hStream) {
+    return driver.log.isOn()
+        ? text(to, destination, from, source, size, n) + ", " + text("hStream", hStream)
+        : "";
+  }
+
+  private String named(String handle, long value, MemorySegment name) {
+    return driver.log.isOn() ? text(handle, value) + ", name " + Driver.cText(name) : "";
   }
 
   private static String hex(long value) {
@@ -348,6 +383,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuDevicePrimaryCtxRetain",
         INIT,
         text("dev", dev),
+        pctx,
         () -> put(pctx, driver.retainPrimary(driver.device(dev))));
   }
 
@@ -387,7 +423,8 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return call(
         "cuCtxCreate_v4",
         INIT,
-        text("flags", flags, "dev", dev),
+        text("ctxCreateParams", ctxCreateParams, "flags", flags, "dev", dev),
+        pctx,
         () -> put(pctx, driver.createContext(driver.device(dev), flags)));
   }
 
@@ -452,6 +489,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuMemAlloc_v2",
         INIT | CONTEXT | UNSAFE,
         text("bytesize", bytesize),
+        dptr,
         () -> put(dptr, driver.allocations.allocate(bytesize)));
   }
 
@@ -470,6 +508,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuMemAllocAsync",
         INIT | CONTEXT,
         text("bytesize", bytesize, "hStream", hStream),
+        dptr,
         () ->
             put(
                 dptr,
@@ -491,7 +530,8 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return call(
         "cuMemAllocFromPoolAsync",
         INIT | CONTEXT,
-        text("bytesize", bytesize, "hStream", hStream),
+        text("bytesize", bytesize, "pool", pool, "hStream", hStream),
+        dptr,
         () ->
             put(
                 dptr,
@@ -502,7 +542,11 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
   @Override
   public int cuMemPoolCreate(MemorySegment pool, MemorySegment poolProps) {
     return call(
-        "cuMemPoolCreate", INIT, "", () -> put(pool, driver.allocations.createPool(poolProps)));
+        "cuMemPoolCreate",
+        INIT,
+        "",
+        pool,
+        () -> put(pool, driver.allocations.createPool(poolProps)));
   }
 
   @Override
@@ -559,6 +603,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuMemHostAlloc",
         INIT | CONTEXT | UNSAFE,
         text("bytesize", bytesize, "flags", flags),
+        pp,
         () -> put(pp, driver.allocations.allocatePinned(bytesize)));
   }
 
@@ -576,7 +621,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return call(
         "cuMemHostRegister_v2",
         INIT | CONTEXT | UNSAFE,
-        text("ptr", ptr, "bytesize", bytesize),
+        text("ptr", ptr, "bytesize", bytesize, "flags", flags),
         () -> driver.allocations.register(ptr, bytesize));
   }
 
@@ -594,7 +639,8 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return call(
         "cuMemHostGetDevicePointer_v2",
         INIT | CONTEXT,
-        text("ptr", ptr),
+        text("ptr", ptr, "flags", flags),
+        pdptr,
         () -> {
           Allocation allocation = driver.memory.find(ptr);
           if (allocation == null || allocation.isDevice()) {
@@ -618,7 +664,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return call(
         "cuMemcpyHtoD_v2",
         INIT | CONTEXT | UNSAFE,
-        text("dstDevice", dstDevice, "byteCount", byteCount),
+        text("dstDevice", dstDevice, "srcHost", srcHost.address(), "byteCount", byteCount),
         () -> driver.copyNow(dstDevice, srcHost.address(), byteCount, false));
   }
 
@@ -627,7 +673,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return call(
         "cuMemcpyDtoH_v2",
         INIT | CONTEXT | UNSAFE,
-        text("srcDevice", srcDevice, "byteCount", byteCount),
+        text("dstHost", dstHost.address(), "srcDevice", srcDevice, "byteCount", byteCount),
         () -> driver.copyNow(dstHost.address(), srcDevice, byteCount, true));
   }
 
@@ -636,7 +682,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return call(
         "cuMemcpyHtoDAsync_v2",
         INIT | CONTEXT,
-        text("dstDevice", dstDevice, "byteCount", byteCount),
+        text("dstDevice", dstDevice, "srcHost", srcHost, "byteCount", byteCount, hStream),
         () -> driver.copyToDevice(dstDevice, srcHost, byteCount, hStream));
   }
 
@@ -645,7 +691,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return call(
         "cuMemcpyDtoHAsync_v2",
         INIT | CONTEXT,
-        text("srcDevice", srcDevice, "byteCount", byteCount),
+        text("dstHost", dstHost, "srcDevice", srcDevice, "byteCount", byteCount, hStream),
         () -> driver.copyToHost(dstHost, srcDevice, byteCount, hStream));
   }
 
@@ -654,7 +700,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return call(
         "cuMemcpyDtoDAsync_v2",
         INIT | CONTEXT,
-        text("dstDevice", dstDevice, "srcDevice", srcDevice),
+        text("dstDevice", dstDevice, "srcDevice", srcDevice, "byteCount", byteCount, hStream),
         () -> driver.copyOnDevice(dstDevice, srcDevice, byteCount, hStream));
   }
 
@@ -663,7 +709,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return call(
         "cuMemsetD8Async",
         INIT | CONTEXT,
-        text("dstDevice", dstDevice, "n", n),
+        text("dstDevice", dstDevice, "uc", uc, "n", n, hStream),
         () -> driver.fill(dstDevice, uc, 1, n, hStream));
   }
 
@@ -672,7 +718,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return call(
         "cuMemsetD16Async",
         INIT | CONTEXT,
-        text("dstDevice", dstDevice, "n", n),
+        text("dstDevice", dstDevice, "us", us, "n", n, hStream),
         () -> driver.fill(dstDevice, us, 2, n, hStream));
   }
 
@@ -681,7 +727,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return call(
         "cuMemsetD32Async",
         INIT | CONTEXT,
-        text("dstDevice", dstDevice, "n", n),
+        text("dstDevice", dstDevice, "ui", ui, "n", n, hStream),
         () -> driver.fill(dstDevice, ui, 4, n, hStream));
   }
 
@@ -691,6 +737,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuStreamCreateWithPriority",
         INIT | CONTEXT,
         text("flags", flags, "priority", priority),
+        phStream,
         () -> put(phStream, driver.createStream(flags, priority)));
   }
 
@@ -732,8 +779,11 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
 
   @Override
   public int cuStreamWaitEvent(long hStream, long hEvent, int flags) {
-    int status;
     driver.lock.lock();
+    CallLog.Entry entry =
+        driver.log.begin(
+            "cuStreamWaitEvent", text("hStream", hStream, "hEvent", hEvent, "flags", flags));
+    int status = CudaStatus.UNKNOWN.code();
     try {
       status = driver.enter("cuStreamWaitEvent", INIT | CONTEXT);
       if (status == CUDA_SUCCESS) {
@@ -742,9 +792,11 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     } catch (Refused e) {
       status = e.code();
     } finally {
+      if (entry != null) {
+        entry.end(status, 0);
+      }
       driver.lock.unlock();
     }
-    driver.log.add("cuStreamWaitEvent", text("hStream", hStream, "hEvent", hEvent), status);
     return status;
   }
 
@@ -772,6 +824,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuStreamEndCapture",
         INIT | CONTEXT,
         text("hStream", hStream),
+        phGraph,
         () -> {
           put(phGraph, 0);
           put(phGraph, driver.graphs.endCapture(hStream));
@@ -792,7 +845,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return call(
         "cuThreadExchangeStreamCaptureMode",
         INIT,
-        "",
+        text("mode", mode.get(JAVA_INT, 0)),
         () -> putInt(mode, driver.captures.exchangeMode(mode.get(JAVA_INT, 0))));
   }
 
@@ -801,7 +854,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return call(
         "cuLaunchHostFunc",
         INIT | CONTEXT,
-        text("hStream", hStream, "fn", fn),
+        text("hStream", hStream, "fn", fn, "userData", userData),
         () -> driver.hostFunction(hStream, fn, userData));
   }
 
@@ -811,13 +864,16 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuEventCreate",
         INIT | CONTEXT,
         text("flags", flags),
+        phEvent,
         () -> put(phEvent, driver.createEvent(flags)));
   }
 
   @Override
   public int cuEventRecord(long hEvent, long hStream) {
-    int status;
     driver.lock.lock();
+    CallLog.Entry entry =
+        driver.log.begin("cuEventRecord", text("hEvent", hEvent, "hStream", hStream));
+    int status = CudaStatus.UNKNOWN.code();
     try {
       status = driver.enter("cuEventRecord", INIT | CONTEXT);
       if (status == CUDA_SUCCESS) {
@@ -826,16 +882,19 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     } catch (Refused e) {
       status = e.code();
     } finally {
+      if (entry != null) {
+        entry.end(status, 0);
+      }
       driver.lock.unlock();
     }
-    driver.log.add("cuEventRecord", text("hEvent", hEvent, "hStream", hStream), status);
     return status;
   }
 
   @Override
   public int cuEventQuery(long hEvent) {
-    int status;
     driver.lock.lock();
+    CallLog.Entry entry = driver.log.begin("cuEventQuery", text("hEvent", hEvent));
+    int status = CudaStatus.UNKNOWN.code();
     try {
       status = driver.enter("cuEventQuery", INIT | CONTEXT | UNSAFE);
       if (status == CUDA_SUCCESS) {
@@ -844,9 +903,11 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     } catch (Refused e) {
       status = e.code();
     } finally {
+      if (entry != null) {
+        entry.end(status, 0);
+      }
       driver.lock.unlock();
     }
-    driver.log.add("cuEventQuery", text("hEvent", hEvent), status);
     return status;
   }
 
@@ -885,7 +946,8 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return call(
         "cuGraphInstantiateWithFlags",
         INIT | CONTEXT,
-        text("hGraph", hGraph),
+        text("hGraph", hGraph, "flags", flags),
+        phGraphExec,
         () -> put(phGraphExec, driver.graphs.instantiate(hGraph)));
   }
 
@@ -952,7 +1014,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return call(
         "cuGraphExecMemcpyNodeSetParams",
         INIT | CONTEXT,
-        text("hGraphExec", hGraphExec, "hNode", hNode),
+        text("hGraphExec", hGraphExec, "hNode", hNode, "ctx", ctx),
         () -> driver.graphs.setCopy(hGraphExec, hNode, copyParams));
   }
 
@@ -988,6 +1050,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         "cuModuleLoadDataEx",
         INIT | CONTEXT | UNSAFE,
         text("numOptions", numOptions),
+        module,
         () -> put(module, driver.modules.loadModule(image)));
   }
 
@@ -1005,7 +1068,8 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return call(
         "cuModuleGetFunction",
         INIT | CONTEXT,
-        text("hmod", hmod),
+        named("hmod", hmod, name),
+        hfunc,
         () -> put(hfunc, driver.modules.function(hmod, Driver.cText(name))));
   }
 
@@ -1015,7 +1079,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return call(
         "cuModuleGetGlobal_v2",
         INIT | CONTEXT,
-        text("hmod", hmod),
+        named("hmod", hmod, name),
         () -> {
           driver.handles.get(hmod, SimModule.class);
           throw new Refused(CudaStatus.NOT_FOUND, "simulated modules have no variables");
@@ -1036,7 +1100,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return call(
         "cuFuncSetAttribute",
         INIT | CONTEXT,
-        text("hfunc", hfunc, "attrib", attrib),
+        text("hfunc", hfunc, "attrib", attrib, "value", value),
         () -> driver.modules.setFunctionAttribute(hfunc, attrib, value));
   }
 
@@ -1063,18 +1127,20 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
       long hStream,
       MemorySegment kernelParams,
       MemorySegment extra) {
+    int[] dimensions = {
+      gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes
+    };
+    String text =
+        driver.log.isOn()
+            ? text("f", f, "hStream", hStream)
+                + ", grid, block and shared bytes "
+                + Arrays.toString(dimensions)
+            : "";
     return call(
         "cuLaunchKernel",
         INIT | CONTEXT,
-        text("f", f, "hStream", hStream),
-        () ->
-            driver.modules.launch(
-                f,
-                new int[] {
-                  gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes
-                },
-                hStream,
-                kernelParams));
+        text,
+        () -> driver.modules.launch(f, dimensions, hStream, kernelParams));
   }
 
   @Override
@@ -1083,7 +1149,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return call(
         "cuOccupancyMaxActiveBlocksPerMultiprocessor",
         INIT | CONTEXT,
-        text("func", func, "blockSize", blockSize),
+        text("func", func, "blockSize", blockSize, "dynamicSMemSize", dynamicSMemSize),
         () -> putInt(numBlocks, driver.modules.occupancy(func, blockSize, dynamicSMemSize)));
   }
 
@@ -1098,7 +1164,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     return call(
         "cuOccupancyMaxPotentialBlockSize",
         INIT | CONTEXT,
-        text("func", func, "blockSizeLimit", blockSizeLimit),
+        text("func", func, "dynamicSMemSize", dynamicSMemSize, "blockSizeLimit", blockSizeLimit),
         () -> {
           int size =
               blockSizeLimit == 0

@@ -130,74 +130,6 @@ class SimulatedCudaTest extends SimulatedCudaFixture {
   }
 
   @Test
-  void faultsComeAsPlanned() {
-    FaultPlan faults =
-        FaultPlan.none()
-            .failAllocation(2)
-            .failCall("cuStreamCreateWithPriority", 2, CudaStatus.UNKNOWN)
-            .failLaunchLate(2, CudaStatus.LAUNCH_FAILED);
-    assertThat(faults.toString()).contains("allocation 2").contains("launch 2");
-    start(SimulatedCuda.builder().faults(faults));
-    long a = memory(128);
-    is(CudaStatus.OUT_OF_MEMORY, cuda.cuMemHostAlloc(out, 64, 0));
-    ok(cuda.cuMemHostAlloc(out, 64, 0));
-    long stream = stream();
-    is(CudaStatus.UNKNOWN, cuda.cuStreamCreateWithPriority(out, 0, 0));
-    ok(fill(a, 32, stream));
-    ok(cuda.cuStreamSynchronize(stream));
-    ok(fill(a, 32, stream));
-    is(CudaStatus.LAUNCH_FAILED, cuda.cuStreamSynchronize(stream));
-    assertThatThrownBy(() -> FaultPlan.none().failCall("cuNoSuch", 1, CudaStatus.UNKNOWN))
-        .isInstanceOf(IllegalArgumentException.class);
-  }
-
-  @Test
-  void aSlowCopyTakesAStepMore() {
-    start(SimulatedCuda.builder().stepped(2).faults(FaultPlan.none().slowCopies(2, 1_000_000)));
-    long stream = stream();
-    long a = memory(64);
-    long b = memory(64);
-    ok(cuda.cuMemcpyDtoDAsync_v2(a, b, 64, stream));
-    assertThat(cuda.streamLength(stream)).isEqualTo(1);
-    ok(cuda.cuMemcpyDtoDAsync_v2(a, b, 64, stream));
-    assertThat(cuda.streamLength(stream)).isEqualTo(3);
-    ok(cuda.cuStreamSynchronize(stream));
-  }
-
-  @Test
-  void randomFaultsFollowTheirSeed() {
-    List<Integer> first = randomStatuses(99);
-    assertThat(first).contains(0).contains(CudaStatus.OUT_OF_MEMORY.code());
-    assertThat(randomStatuses(99)).isEqualTo(first);
-    assertThat(randomStatuses(100)).isNotEqualTo(first);
-  }
-
-  private List<Integer> randomStatuses(long seed) {
-    start(
-        SimulatedCuda.builder()
-            .faults(
-                FaultPlan.none()
-                    .failAtRandom(seed, 0.3, CudaStatus.OUT_OF_MEMORY, "cuMemAlloc_v2")));
-    List<Integer> statuses = new ArrayList<>();
-    for (int i = 0; i < 60; i++) {
-      statuses.add(cuda.cuMemAlloc_v2(out, 64));
-    }
-    cuda.close();
-    cuda = null;
-    return statuses;
-  }
-
-  @Test
-  void aDeviceCanBeLostAtACall() {
-    start(SimulatedCuda.builder().faults(FaultPlan.none().loseDevice(6)));
-    memory(8);
-    memory(8);
-    is(CudaStatus.ECC_UNCORRECTABLE, cuda.cuMemAlloc_v2(out, 8));
-    is(CudaStatus.ECC_UNCORRECTABLE, cuda.cuCtxSynchronize());
-    ok(cuda.cuDriverGetVersion(out));
-  }
-
-  @Test
   void memoryIsAccountedFor() {
     start(SimulatedCuda.builder().memoryBytes(10 << 20));
     long a = memory(6 << 20);
@@ -303,19 +235,6 @@ class SimulatedCudaTest extends SimulatedCudaFixture {
     assertThat(cuda.step(0)).isTrue();
     assertThat(cuda.step(blocking)).isTrue();
     assertThat(cuda.races()).isEmpty();
-  }
-
-  @Test
-  void theLogHoldsTheCalls() {
-    start(SimulatedCuda.builder().logged());
-    cuda.clearCalls();
-    long a = memory(64);
-    is(CudaStatus.INVALID_VALUE, cuda.cuMemFree_v2(a + 1));
-    assertThat(cuda.calls())
-        .extracting(Call::function)
-        .containsExactly("cuMemAlloc_v2", "cuMemFree_v2");
-    assertThat(cuda.calls().getLast().status()).isEqualTo(1);
-    assertThat(cuda.calls().getFirst().toString()).contains("bytesize 64");
   }
 
   @ParameterizedTest
