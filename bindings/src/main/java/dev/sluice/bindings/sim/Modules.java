@@ -15,6 +15,7 @@ import java.lang.foreign.MemorySegment;
 final class Modules {
   // Of compute capability 9.0, as those of the driver.
   private static final int MAX_BLOCKS_PER_MULTIPROCESSOR = 32;
+  private static final int MAX_PARAMETER_ALIGNMENT = 16;
   private static final int SHARED_PER_MULTIPROCESSOR = 228 << 10;
 
   private final Driver driver;
@@ -91,8 +92,10 @@ final class Modules {
     }
     long at = 0;
     for (int i = 0; i <= index; i++) {
-      // Each parameter lies at a multiple of its size, as in a C struct of scalars.
-      at = (at + bytes[i] - 1) / bytes[i] * bytes[i];
+      // As in a C struct: a structure is taken to have the strictest alignment that its size
+      // allows.
+      int alignment = Math.min(MAX_PARAMETER_ALIGNMENT, Integer.lowestOneBit(bytes[i]));
+      at = (at + alignment - 1) / alignment * alignment;
       if (i < index) {
         at += bytes[i];
       }

@@ -1,5 +1,6 @@
 package dev.sluice.bindings.cuda;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.reflect.Constructor;
@@ -12,6 +13,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import org.bytedeco.javacpp.FunctionPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.annotation.ByPtrPtr;
 
@@ -139,6 +141,13 @@ final class JavaCppCudaApi {
   private static Object wrap(Class<?> type, long address) throws ReflectiveOperationException {
     if (type == Pointer.class) {
       return new At(address);
+    }
+    if (FunctionPointer.class.isAssignableFrom(type)) {
+      // The presets' object of a function starts with the function's address. It stays for ever, as
+      // the function may be called later.
+      return type.getConstructor(Pointer.class)
+          .newInstance(
+              new At(Arena.global().allocateFrom(ValueLayout.JAVA_LONG, address, 0).address()));
     }
     Constructor<?> constructor = type.getConstructor(Pointer.class);
     return constructor.newInstance(new At(address));

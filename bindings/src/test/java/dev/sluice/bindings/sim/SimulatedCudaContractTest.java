@@ -8,6 +8,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Map;
 import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The simulated device keeps the contract of the driver, on threads and step by step. */
 class SimulatedCudaContractTest {
@@ -63,10 +65,13 @@ class SimulatedCudaContractTest {
     }
   }
 
+  /** In ten orders. */
   @Nested
+  @ParameterizedClass(name = "seed {0}")
+  @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8, 9, 4711})
   class Stepped extends Simulated {
-    Stepped() {
-      super(SimulatedCuda.builder().stepped(4711));
+    Stepped(long seed) {
+      super(SimulatedCuda.builder().stepped(seed));
     }
 
     @Override

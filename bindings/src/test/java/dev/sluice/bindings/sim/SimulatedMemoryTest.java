@@ -158,6 +158,18 @@ class SimulatedMemoryTest extends SimulatedCudaFixture {
   }
 
   @Test
+  void pageableMemoryIsReadAtTheCall() {
+    start(SimulatedCuda.builder().stepped(1));
+    MemorySegment host = arena.allocate(64).fill((byte) 3);
+    long a = memory(64);
+    long stream = stream();
+    ok(cuda.cuMemcpyHtoDAsync_v2(a, host.address(), 64, stream));
+    host.fill((byte) 4);
+    ok(cuda.cuStreamSynchronize(stream));
+    assertThat(read(a)).isEqualTo((byte) 3);
+  }
+
+  @Test
   void pinnedMemoryThatNobodyWroteIsNotZero() {
     start(SimulatedCuda.builder());
     assertThat(pinned(64).toArray(JAVA_BYTE)).containsOnly(Allocation.POISON);
