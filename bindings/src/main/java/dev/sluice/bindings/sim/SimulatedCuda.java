@@ -109,7 +109,7 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
 
   /**
    * Pairs of accesses to the same memory, one of them a write, that no stream, event or wait of the
-   * host puts in order: what they left in memory is luck.
+   * host puts in order: what they left in memory is luck. A wait of one thread counts for all.
    */
   public List<String> races() {
     return driver.locked(driver.memory::races);

@@ -1,5 +1,6 @@
 package dev.sluice.bindings.sim;
 
+import dev.sluice.bindings.cuda.CudaConstants;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
@@ -27,6 +28,23 @@ public final class SimulatedDevices {
   final Map<String, SimulatedKernel> kernels = new HashMap<>();
 
   SimulatedDevices() {}
+
+  private SimulatedDevices(SimulatedDevices other) {
+    driverVersion = other.driverVersion;
+    devices = other.devices;
+    memoryBytes = other.memoryBytes;
+    computeMajor = other.computeMajor;
+    computeMinor = other.computeMinor;
+    multiprocessors = other.multiprocessors;
+    computeMode = other.computeMode;
+    name = other.name;
+    stepped = other.stepped;
+    stepSeed = other.stepSeed;
+    logged = other.logged;
+    nanoClock = other.nanoClock;
+    faults = other.faults;
+    kernels.putAll(other.kernels);
+  }
 
   /** How many devices there are; 1 by default. */
   public SimulatedDevices devices(int count) {
@@ -109,8 +127,34 @@ public final class SimulatedDevices {
     return this;
   }
 
-  /** The driver. */
+  /**
+   * The driver. What is said here afterwards is of the next one.
+   *
+   * @throws IllegalArgumentException where there can't be such a device
+   */
   public SimulatedCuda build() {
-    return new SimulatedCuda(this);
+    require(devices >= 0, "devices", devices);
+    require(driverVersion > 0, "driverVersion", driverVersion);
+    require(memoryBytes > 0, "memoryBytes", memoryBytes);
+    require(computeMajor > 0, "the major architecture", computeMajor);
+    require(computeMinor >= 0, "the minor architecture", computeMinor);
+    require(multiprocessors > 0, "multiprocessors", multiprocessors);
+    require(
+        computeMode >= CudaConstants.CU_COMPUTEMODE_DEFAULT
+            && computeMode <= CudaConstants.CU_COMPUTEMODE_EXCLUSIVE_PROCESS,
+        "computeMode",
+        computeMode);
+    kernels.forEach((kernel, body) -> {
+      for (int bytes : body.parameterBytes()) {
+        require(bytes > 0, "a parameter's bytes of kernel " + kernel, bytes);
+      }
+    });
+    return new SimulatedCuda(new SimulatedDevices(this));
+  }
+
+  private static void require(boolean holds, String what, long value) {
+    if (!holds) {
+      throw new IllegalArgumentException(what + " can't be " + value);
+    }
   }
 }

@@ -6,7 +6,10 @@ package dev.sluice.bindings.sim;
  * <p>Thread safety: any thread may call; launches of one kernel may overlap in different streams.
  */
 public interface SimulatedKernel {
-  /** Bytes of each parameter, in order; a launch with others fails. */
+  /**
+   * Bytes of each parameter, in order. A structure counts as one that is aligned as strictly as its
+   * size allows.
+   */
   int[] parameterBytes();
 
   /**

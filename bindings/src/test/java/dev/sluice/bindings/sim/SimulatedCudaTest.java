@@ -9,6 +9,7 @@ import dev.sluice.bindings.cuda.CudaStatus;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -207,6 +208,54 @@ class SimulatedCudaTest extends SimulatedCudaFixture {
     }
     cuda.close();
     cuda.close();
+  }
+
+  @Test
+  void devicesThatCannotBeAreRefused() {
+    for (SimulatedDevices devices :
+        List.of(
+            SimulatedCuda.builder().devices(-1),
+            SimulatedCuda.builder().memoryBytes(0),
+            SimulatedCuda.builder().architecture(9, 0, 0),
+            SimulatedCuda.builder().computeMode(9),
+            SimulatedCuda.builder().kernels(Map.of("kernel", parameters(8, 0))))) {
+      assertThatThrownBy(devices::build).isInstanceOf(IllegalArgumentException.class);
+    }
+  }
+
+  @Test
+  void whatIsSaidAfterTheBuildIsOfTheNextDriver() {
+    SimulatedDevices devices = SimulatedCuda.builder().memoryBytes(1 << 20);
+    start(devices);
+    devices.memoryBytes(2 << 20);
+    is(CudaStatus.OUT_OF_MEMORY, cuda.cuMemAlloc_v2(out, 2 << 20));
+  }
+
+  @Test
+  void parametersLieAsInAStructure() {
+    start(SimulatedCuda.builder().kernels(Map.of("kernel", parameters(4, 24, 2, 16, 1))));
+    MemorySegment image = arena.allocateFrom("sluice-sim-module\nkernel\n");
+    ok(cuda.cuModuleLoadDataEx(out, image, 0, MemorySegment.NULL, MemorySegment.NULL));
+    ok(cuda.cuModuleGetFunction(out, result(), arena.allocateFrom("kernel")));
+    long kernel = result();
+    long[] offsets = {0, 8, 32, 48, 64};
+    for (int i = 0; i < offsets.length; i++) {
+      ok(cuda.cuFuncGetParamInfo(kernel, i, out, MemorySegment.NULL));
+      assertThat(result()).isEqualTo(offsets[i]);
+    }
+  }
+
+  /** A kernel of parameters of those bytes that does nothing. */
+  private static SimulatedKernel parameters(int... bytes) {
+    return new SimulatedKernel() {
+      @Override
+      public int[] parameterBytes() {
+        return bytes;
+      }
+
+      @Override
+      public void run(KernelLaunch launch) {}
+    };
   }
 
   @Test
