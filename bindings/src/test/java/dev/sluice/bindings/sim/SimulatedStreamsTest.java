@@ -3,6 +3,11 @@ package dev.sluice.bindings.sim;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sluice.bindings.cuda.CudaStatus;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -93,6 +98,37 @@ class SimulatedStreamsTest extends SimulatedCudaFixture {
     is(CudaStatus.NOT_PERMITTED, status.get());
     assertThat(cuda.failures()).singleElement().asString().contains("cuStreamSynchronize");
     ok(cuda.cuCtxSynchronize());
+  }
+
+  @Test
+  void aCopyWaitsForItselfAndNotForWhatOthersQueueLater() throws Exception {
+    CountDownLatch before = new CountDownLatch(1);
+    CountDownLatch after = new CountDownLatch(1);
+    start(SimulatedCuda.builder());
+    long a = memory(8);
+    ok(cuda.cuMemsetD8Async(a, (byte) 1, 8, 0));
+    ok(cuda.cuCtxSynchronize());
+    ok(cuda.cuCtxGetCurrent(out));
+    long context = result();
+    ok(cuda.cuLaunchHostFunc(0, hostFunction(before::await), 0));
+    try (ExecutorService other = Executors.newSingleThreadExecutor()) {
+      Future<Byte> copied =
+          other.submit(() -> {
+            ok(cuda.cuCtxSetCurrent(context));
+            return read(a);
+          });
+      try {
+        while (cuda.streamLength(0) < 2) {
+          Thread.onSpinWait();
+        }
+        ok(cuda.cuLaunchHostFunc(0, hostFunction(after::await), 0));
+        before.countDown();
+        assertThat(copied.get(30, TimeUnit.SECONDS)).isEqualTo((byte) 1);
+      } finally {
+        before.countDown();
+        after.countDown();
+      }
+    }
   }
 
   @Test
