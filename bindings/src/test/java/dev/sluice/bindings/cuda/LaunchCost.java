@@ -21,7 +21,9 @@ import java.util.Arrays;
  */
 final class LaunchCost implements AutoCloseable {
   private static final int ROUNDS = 41;
-  private static final int WARM_UP = 100;
+
+  /** Calls of each side before the first round that counts: enough for the optimizing compiler. */
+  private static final int WARM_UP_CALLS = 500_000;
 
   /** The loops in C; a function's address is passed in, as if it had been linked. */
   private static final String LOOPS =
@@ -70,7 +72,7 @@ final class LaunchCost implements AutoCloseable {
       throws IOException, InterruptedException, SharedLibrary.OpenException {
     this.api = api;
     this.driver = SharedLibrary.open(library);
-    Path loops = StandInLibrary.compile("gcc", folder.resolve("loops.so"), LOOPS);
+    Path loops = StandInLibrary.compile("gcc", folder.resolve("loops.so"), LOOPS, "-O2");
     SymbolLookup symbols = SymbolLookup.libraryLookup(loops, arena);
     Linker linker = Linker.nativeLinker();
     launchLoop =
@@ -135,7 +137,7 @@ final class LaunchCost implements AutoCloseable {
     double[] javaNs = new double[ROUNDS];
     double[] cNs = new double[ROUNDS];
     double[] ratios = new double[ROUNDS];
-    for (int round = -WARM_UP; round < ROUNDS; round++) {
+    for (int round = -WARM_UP_CALLS / n; round < ROUNDS; round++) {
       // Which goes first changes, so that neither always finds the other's caches.
       boolean javaFirst = round % 2 == 0;
       double first = time(javaFirst ? java : c, n, between);

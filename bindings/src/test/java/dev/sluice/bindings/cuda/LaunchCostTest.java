@@ -46,7 +46,7 @@ class LaunchCostTest {
     CudaApi api = CudaDriverLoader.load(library).api().orElseThrow();
     SharedLibrary counters = SharedLibrary.open(library.toString());
     try (LaunchCost cost = new LaunchCost(api, library.toString(), folder)) {
-      int n = 1000;
+      int n = 500;
       System.out.println(cost.launches(7, 9, MemorySegment.NULL, n, () -> {}));
       System.out.println(cost.records(8, 9, n, () -> {}));
       long calls = count(counters, "launches_seen");

@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assumptions.abort;
 
 /**
  * The GPU of this machine, for tests that need one; they are skipped, with the reason, where there
- * is none.
+ * is none, and fail where there is one that cannot be used.
  */
 public final class RealGpu {
   private RealGpu() {}
@@ -13,10 +13,14 @@ public final class RealGpu {
   public static CudaApi driver() {
     CudaDriverLoader.Result loaded = CudaDriverLoader.load();
     DriverReport report = DriverProbe.probe(loaded);
-    if (report.status() != DriverReport.Status.READY) {
-      String reason = "skipped, no GPU: " + report.missing() + "; " + report.remedy();
-      System.out.println(reason);
-      return abort(reason);
+    String reason = report.missing() + "; " + report.remedy();
+    switch (report.status()) {
+      case READY -> {}
+      case NO_DRIVER, NO_DEVICE -> {
+        System.out.println("skipped, no GPU: " + reason);
+        return abort("skipped, no GPU: " + reason);
+      }
+      default -> throw new AssertionError("the GPU cannot be used: " + reason);
     }
     return loaded.api().orElseThrow();
   }

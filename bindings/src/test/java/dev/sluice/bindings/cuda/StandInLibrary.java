@@ -8,7 +8,9 @@ import java.lang.reflect.Method;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -74,18 +76,18 @@ public final class StandInLibrary {
    * Compiles any shared library; the test is skipped where the compiler is not there.
    *
    * @param compiler {@code gcc} or {@code g++}
+   * @param options further ones for it
    */
-  public static Path compile(String compiler, Path file, String source)
+  public static Path compile(String compiler, Path file, String source, String... options)
       throws IOException, InterruptedException {
     String suffix = compiler.equals("gcc") ? ".c" : ".cc";
     Path sourceFile = Files.writeString(file.resolveSibling(file.getFileName() + suffix), source);
+    List<String> command = new ArrayList<>(List.of(compiler, "-shared", "-fPIC"));
+    command.addAll(List.of(options));
+    command.addAll(List.of("-o", file.toString(), sourceFile.toString()));
     Process process;
     try {
-      process =
-          new ProcessBuilder(
-                  compiler, "-shared", "-fPIC", "-o", file.toString(), sourceFile.toString())
-              .redirectErrorStream(true)
-              .start();
+      process = new ProcessBuilder(command).redirectErrorStream(true).start();
     } catch (IOException e) {
       System.out.println(
           "skipped: no " + compiler + " to compile a stand-in with: " + e.getMessage());
