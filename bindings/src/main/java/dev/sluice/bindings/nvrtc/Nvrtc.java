@@ -196,7 +196,10 @@ public final class Nvrtc {
             strings(arena, names));
     check(status, "nvrtcCreateProgram", name, "");
     return NativeHandle.own(
-        "nvrtcProgram", name, program.get(JAVA_LONG, 0), _ -> api.nvrtcDestroyProgram(program));
+        "nvrtcProgram",
+        name,
+        program.get(JAVA_LONG, 0),
+        _ -> check(api.nvrtcDestroyProgram(program), "nvrtcDestroyProgram", name, ""));
   }
 
   /** An array of C strings, or null where there is none. */
