@@ -163,16 +163,12 @@ final class FfmNvmlApi implements NvmlApi {
     return Downcalls.symbol(library, name, NvmlStatus.FUNCTION_NOT_FOUND.code(), missing);
   }
 
-  private static AssertionError impossible(Throwable e) {
-    return new AssertionError("a downcall throws nothing of its own", e);
-  }
-
   @Override
   public int nvmlInit_v2() {
     try {
       return (int) NVML_INIT_V2.invokeExact(nvmlInit_v2);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -181,7 +177,7 @@ final class FfmNvmlApi implements NvmlApi {
     try {
       return (int) NVML_SHUTDOWN.invokeExact(nvmlShutdown);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -190,7 +186,7 @@ final class FfmNvmlApi implements NvmlApi {
     try {
       return (long) NVML_ERROR_STRING.invokeExact(nvmlErrorString, result);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -200,7 +196,7 @@ final class FfmNvmlApi implements NvmlApi {
       return (int)
           NVML_SYSTEM_GET_DRIVER_VERSION.invokeExact(nvmlSystemGetDriverVersion, version, length);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -210,7 +206,7 @@ final class FfmNvmlApi implements NvmlApi {
       return (int)
           NVML_SYSTEM_GET_NVMLVERSION.invokeExact(nvmlSystemGetNVMLVersion, version, length);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -219,7 +215,7 @@ final class FfmNvmlApi implements NvmlApi {
     try {
       return (int) NVML_DEVICE_GET_COUNT_V2.invokeExact(nvmlDeviceGetCount_v2, deviceCount);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -230,7 +226,7 @@ final class FfmNvmlApi implements NvmlApi {
           NVML_DEVICE_GET_HANDLE_BY_INDEX_V2.invokeExact(
               nvmlDeviceGetHandleByIndex_v2, index, device);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -240,7 +236,7 @@ final class FfmNvmlApi implements NvmlApi {
       return (int)
           NVML_DEVICE_GET_HANDLE_BY_UUID.invokeExact(nvmlDeviceGetHandleByUUID, uuid, device);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -251,7 +247,7 @@ final class FfmNvmlApi implements NvmlApi {
           NVML_DEVICE_GET_HANDLE_BY_PCI_BUS_ID_V2.invokeExact(
               nvmlDeviceGetHandleByPciBusId_v2, pciBusId, device);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -260,7 +256,7 @@ final class FfmNvmlApi implements NvmlApi {
     try {
       return (int) NVML_DEVICE_GET_NAME.invokeExact(nvmlDeviceGetName, device, name, length);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -269,7 +265,7 @@ final class FfmNvmlApi implements NvmlApi {
     try {
       return (int) NVML_DEVICE_GET_UUID.invokeExact(nvmlDeviceGetUUID, device, uuid, length);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -280,7 +276,7 @@ final class FfmNvmlApi implements NvmlApi {
           NVML_DEVICE_GET_UTILIZATION_RATES.invokeExact(
               nvmlDeviceGetUtilizationRates, device, utilization);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -289,7 +285,7 @@ final class FfmNvmlApi implements NvmlApi {
     try {
       return (int) NVML_DEVICE_GET_MEMORY_INFO.invokeExact(nvmlDeviceGetMemoryInfo, device, memory);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -299,7 +295,7 @@ final class FfmNvmlApi implements NvmlApi {
       return (int)
           NVML_DEVICE_GET_MEMORY_INFO_V2.invokeExact(nvmlDeviceGetMemoryInfo_v2, device, memory);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -310,7 +306,7 @@ final class FfmNvmlApi implements NvmlApi {
           NVML_DEVICE_GET_TEMPERATURE.invokeExact(
               nvmlDeviceGetTemperature, device, sensorType, temp);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -319,7 +315,7 @@ final class FfmNvmlApi implements NvmlApi {
     try {
       return (int) NVML_DEVICE_GET_POWER_USAGE.invokeExact(nvmlDeviceGetPowerUsage, device, power);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -330,7 +326,7 @@ final class FfmNvmlApi implements NvmlApi {
           NVML_DEVICE_GET_ENFORCED_POWER_LIMIT.invokeExact(
               nvmlDeviceGetEnforcedPowerLimit, device, limit);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -341,7 +337,7 @@ final class FfmNvmlApi implements NvmlApi {
           NVML_DEVICE_GET_TOTAL_ENERGY_CONSUMPTION.invokeExact(
               nvmlDeviceGetTotalEnergyConsumption, device, energy);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -351,7 +347,7 @@ final class FfmNvmlApi implements NvmlApi {
       return (int)
           NVML_DEVICE_GET_CLOCK_INFO.invokeExact(nvmlDeviceGetClockInfo, device, type, clock);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -362,7 +358,7 @@ final class FfmNvmlApi implements NvmlApi {
           NVML_DEVICE_GET_MAX_CLOCK_INFO.invokeExact(
               nvmlDeviceGetMaxClockInfo, device, type, clock);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -373,7 +369,7 @@ final class FfmNvmlApi implements NvmlApi {
           NVML_DEVICE_GET_CURRENT_CLOCKS_EVENT_REASONS.invokeExact(
               nvmlDeviceGetCurrentClocksEventReasons, device, clocksEventReasons);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -385,7 +381,7 @@ final class FfmNvmlApi implements NvmlApi {
           NVML_DEVICE_GET_CURRENT_CLOCKS_THROTTLE_REASONS.invokeExact(
               nvmlDeviceGetCurrentClocksThrottleReasons, device, clocksThrottleReasons);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -395,7 +391,7 @@ final class FfmNvmlApi implements NvmlApi {
       return (int)
           NVML_DEVICE_GET_ECC_MODE.invokeExact(nvmlDeviceGetEccMode, device, current, pending);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -407,7 +403,7 @@ final class FfmNvmlApi implements NvmlApi {
           NVML_DEVICE_GET_TOTAL_ECC_ERRORS.invokeExact(
               nvmlDeviceGetTotalEccErrors, device, errorType, counterType, eccCounts);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -416,7 +412,7 @@ final class FfmNvmlApi implements NvmlApi {
     try {
       return (int) NVML_DEVICE_GET_COMPUTE_MODE.invokeExact(nvmlDeviceGetComputeMode, device, mode);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -428,7 +424,7 @@ final class FfmNvmlApi implements NvmlApi {
           NVML_DEVICE_GET_MIG_MODE.invokeExact(
               nvmlDeviceGetMigMode, device, currentMode, pendingMode);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -438,7 +434,7 @@ final class FfmNvmlApi implements NvmlApi {
       return (int)
           NVML_DEVICE_GET_PERSISTENCE_MODE.invokeExact(nvmlDeviceGetPersistenceMode, device, mode);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -450,7 +446,7 @@ final class FfmNvmlApi implements NvmlApi {
           NVML_DEVICE_GET_COMPUTE_RUNNING_PROCESSES_V3.invokeExact(
               nvmlDeviceGetComputeRunningProcesses_v3, device, infoCount, infos);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 }
