@@ -28,7 +28,7 @@ class CudaDriverLoaderTest {
     // The stand-in answers an attribute with its own number, and memory beyond 32 bits.
     assertThat(report.devices())
         .containsExactly(
-            new CudaDevice(0, "Stand-in", 75, 76, 16, 5_368_709_123L, 4_294_967_301L, ""));
+            new CudaDevice(0, "Stand-in", 75, 76, 16, 5_368_709_123L, 4_294_967_301L, "", ""));
   }
 
   @Test
