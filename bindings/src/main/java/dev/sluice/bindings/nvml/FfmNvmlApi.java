@@ -11,11 +11,10 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import java.util.ArrayList;
-import java.util.List;
 
 /**
  * {@link NvmlApi} on a loaded library. A function that it lacks, as an older one does, returns
- * NVML_ERROR_FUNCTION_NOT_FOUND.
+ * NVML_ERROR_FUNCTION_NOT_FOUND, or 0 for a text.
  *
  * <p>Long because each function takes a handle, an address and a call; nothing else is in here.
  *
@@ -37,8 +36,6 @@ final class FfmNvmlApi implements NvmlApi {
       Downcalls.type(NvmlHeader.nvmlDeviceGetCount_v2$descriptor(), ADDRESS);
   private static final MethodHandle NVML_DEVICE_GET_HANDLE_BY_INDEX_V2 =
       Downcalls.type(NvmlHeader.nvmlDeviceGetHandleByIndex_v2$descriptor(), JAVA_INT, ADDRESS);
-  private static final MethodHandle NVML_DEVICE_GET_HANDLE_BY_UUID =
-      Downcalls.type(NvmlHeader.nvmlDeviceGetHandleByUUID$descriptor(), ADDRESS, ADDRESS);
   private static final MethodHandle NVML_DEVICE_GET_HANDLE_BY_PCI_BUS_ID_V2 =
       Downcalls.type(NvmlHeader.nvmlDeviceGetHandleByPciBusId_v2$descriptor(), ADDRESS, ADDRESS);
   private static final MethodHandle NVML_DEVICE_GET_NAME =
@@ -49,8 +46,6 @@ final class FfmNvmlApi implements NvmlApi {
       Downcalls.type(NvmlHeader.nvmlDeviceGetUtilizationRates$descriptor(), JAVA_LONG, ADDRESS);
   private static final MethodHandle NVML_DEVICE_GET_MEMORY_INFO =
       Downcalls.type(NvmlHeader.nvmlDeviceGetMemoryInfo$descriptor(), JAVA_LONG, ADDRESS);
-  private static final MethodHandle NVML_DEVICE_GET_MEMORY_INFO_V2 =
-      Downcalls.type(NvmlHeader.nvmlDeviceGetMemoryInfo_v2$descriptor(), JAVA_LONG, ADDRESS);
   private static final MethodHandle NVML_DEVICE_GET_TEMPERATURE =
       Downcalls.type(
           NvmlHeader.nvmlDeviceGetTemperature$descriptor(), JAVA_LONG, JAVA_INT, ADDRESS);
@@ -101,13 +96,11 @@ final class FfmNvmlApi implements NvmlApi {
   private final MemorySegment nvmlSystemGetNVMLVersion;
   private final MemorySegment nvmlDeviceGetCount_v2;
   private final MemorySegment nvmlDeviceGetHandleByIndex_v2;
-  private final MemorySegment nvmlDeviceGetHandleByUUID;
   private final MemorySegment nvmlDeviceGetHandleByPciBusId_v2;
   private final MemorySegment nvmlDeviceGetName;
   private final MemorySegment nvmlDeviceGetUUID;
   private final MemorySegment nvmlDeviceGetUtilizationRates;
   private final MemorySegment nvmlDeviceGetMemoryInfo;
-  private final MemorySegment nvmlDeviceGetMemoryInfo_v2;
   private final MemorySegment nvmlDeviceGetTemperature;
   private final MemorySegment nvmlDeviceGetPowerUsage;
   private final MemorySegment nvmlDeviceGetEnforcedPowerLimit;
@@ -122,24 +115,21 @@ final class FfmNvmlApi implements NvmlApi {
   private final MemorySegment nvmlDeviceGetMigMode;
   private final MemorySegment nvmlDeviceGetPersistenceMode;
   private final MemorySegment nvmlDeviceGetComputeRunningProcesses_v3;
-  private final List<String> missing = new ArrayList<>();
 
   /** Binds the functions of a library that stays loaded for the life of the process. */
   FfmNvmlApi(SharedLibrary library) {
     nvmlInit_v2 = symbol(library, "nvmlInit_v2");
     nvmlShutdown = symbol(library, "nvmlShutdown");
-    nvmlErrorString = symbol(library, "nvmlErrorString");
+    nvmlErrorString = library.find("nvmlErrorString");
     nvmlSystemGetDriverVersion = symbol(library, "nvmlSystemGetDriverVersion");
     nvmlSystemGetNVMLVersion = symbol(library, "nvmlSystemGetNVMLVersion");
     nvmlDeviceGetCount_v2 = symbol(library, "nvmlDeviceGetCount_v2");
     nvmlDeviceGetHandleByIndex_v2 = symbol(library, "nvmlDeviceGetHandleByIndex_v2");
-    nvmlDeviceGetHandleByUUID = symbol(library, "nvmlDeviceGetHandleByUUID");
     nvmlDeviceGetHandleByPciBusId_v2 = symbol(library, "nvmlDeviceGetHandleByPciBusId_v2");
     nvmlDeviceGetName = symbol(library, "nvmlDeviceGetName");
     nvmlDeviceGetUUID = symbol(library, "nvmlDeviceGetUUID");
     nvmlDeviceGetUtilizationRates = symbol(library, "nvmlDeviceGetUtilizationRates");
     nvmlDeviceGetMemoryInfo = symbol(library, "nvmlDeviceGetMemoryInfo");
-    nvmlDeviceGetMemoryInfo_v2 = symbol(library, "nvmlDeviceGetMemoryInfo_v2");
     nvmlDeviceGetTemperature = symbol(library, "nvmlDeviceGetTemperature");
     nvmlDeviceGetPowerUsage = symbol(library, "nvmlDeviceGetPowerUsage");
     nvmlDeviceGetEnforcedPowerLimit = symbol(library, "nvmlDeviceGetEnforcedPowerLimit");
@@ -159,8 +149,8 @@ final class FfmNvmlApi implements NvmlApi {
         symbol(library, "nvmlDeviceGetComputeRunningProcesses_v3");
   }
 
-  private MemorySegment symbol(SharedLibrary library, String name) {
-    return Downcalls.symbol(library, name, NvmlStatus.FUNCTION_NOT_FOUND.code(), missing);
+  private static MemorySegment symbol(SharedLibrary library, String name) {
+    return Downcalls.symbol(library, name, NvmlStatus.FUNCTION_NOT_FOUND.code(), new ArrayList<>());
   }
 
   @Override
@@ -183,6 +173,9 @@ final class FfmNvmlApi implements NvmlApi {
 
   @Override
   public long nvmlErrorString(int result) {
+    if (nvmlErrorString.equals(MemorySegment.NULL)) {
+      return 0;
+    }
     try {
       return (long) NVML_ERROR_STRING.invokeExact(nvmlErrorString, result);
     } catch (Throwable e) {
@@ -225,16 +218,6 @@ final class FfmNvmlApi implements NvmlApi {
       return (int)
           NVML_DEVICE_GET_HANDLE_BY_INDEX_V2.invokeExact(
               nvmlDeviceGetHandleByIndex_v2, index, device);
-    } catch (Throwable e) {
-      throw Downcalls.rethrow(e);
-    }
-  }
-
-  @Override
-  public int nvmlDeviceGetHandleByUUID(MemorySegment uuid, MemorySegment device) {
-    try {
-      return (int)
-          NVML_DEVICE_GET_HANDLE_BY_UUID.invokeExact(nvmlDeviceGetHandleByUUID, uuid, device);
     } catch (Throwable e) {
       throw Downcalls.rethrow(e);
     }
@@ -284,16 +267,6 @@ final class FfmNvmlApi implements NvmlApi {
   public int nvmlDeviceGetMemoryInfo(long device, MemorySegment memory) {
     try {
       return (int) NVML_DEVICE_GET_MEMORY_INFO.invokeExact(nvmlDeviceGetMemoryInfo, device, memory);
-    } catch (Throwable e) {
-      throw Downcalls.rethrow(e);
-    }
-  }
-
-  @Override
-  public int nvmlDeviceGetMemoryInfo_v2(long device, MemorySegment memory) {
-    try {
-      return (int)
-          NVML_DEVICE_GET_MEMORY_INFO_V2.invokeExact(nvmlDeviceGetMemoryInfo_v2, device, memory);
     } catch (Throwable e) {
       throw Downcalls.rethrow(e);
     }
