@@ -36,15 +36,7 @@ public class NativeException extends RuntimeException {
       String libraryMessage,
       String remedy) {
     super(
-        function
-            + "("
-            + arguments
-            + ") failed with "
-            + statusName
-            + " ("
-            + statusCode
-            + ")"
-            + (libraryMessage.isEmpty() ? "" : ": " + libraryMessage.strip())
+        failure(function, arguments, statusName, statusCode, libraryMessage)
             + (remedy.isEmpty() ? "" : "; " + remedy));
     this.function = Objects.requireNonNull(function, "function");
     this.arguments = Objects.requireNonNull(arguments, "arguments");
@@ -52,6 +44,24 @@ public class NativeException extends RuntimeException {
     this.statusCode = statusCode;
     this.libraryMessage = libraryMessage;
     this.remedy = remedy;
+  }
+
+  private static String failure(
+      String function, String arguments, String statusName, int statusCode, String message) {
+    return function
+        + "("
+        + arguments
+        + ") failed with "
+        + statusName
+        + " ("
+        + statusCode
+        + ")"
+        + (message.isEmpty() ? "" : ": " + message.strip());
+  }
+
+  /** The message without the remedy. */
+  public String failure() {
+    return failure(function, arguments, statusName, statusCode, libraryMessage);
   }
 
   /** The function's name in the library. */

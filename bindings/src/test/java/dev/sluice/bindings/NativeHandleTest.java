@@ -64,6 +64,98 @@ class NativeHandleTest {
   }
 
   @Test
+  void closeWaitsForUsesAndRefusesNewOnes() throws InterruptedException {
+    AtomicInteger released = new AtomicInteger();
+    NativeHandle handle = NativeHandle.own("Thing", "used", 7, raw -> released.incrementAndGet());
+    assertThat(handle.enter()).isEqualTo(7);
+    assertThat(handle.enter()).isEqualTo(7);
+    Thread closer = Thread.ofPlatform().start(handle::close);
+    while (handle.isOpen()) {
+      Thread.onSpinWait();
+    }
+    assertThatThrownBy(handle::enter)
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("(used) was used after it was closed");
+    closer.interrupt();
+    handle.leave();
+    closer.join(20);
+    assertThat(closer.isAlive()).isTrue();
+    assertThat(released).hasValue(0);
+    handle.leave();
+    closer.join();
+    assertThat(released).hasValue(1);
+  }
+
+  /** Uses that follow one another without a gap, on several threads, don't hold a close up. */
+  @Test
+  void closeIsNotStarved() throws InterruptedException {
+    for (int round = 0; round < 20; round++) {
+      NativeHandle handle = NativeHandle.own("Thing", "", 1, raw -> {});
+      List<Thread> users = new ArrayList<>();
+      for (int i = 0; i < 4; i++) {
+        users.add(
+            Thread.ofPlatform()
+                .start(() -> {
+                  try {
+                    while (true) {
+                      use(handle, 3);
+                    }
+                  } catch (IllegalStateException e) {
+                    if (handle.isOpen()) {
+                      throw e;
+                    }
+                  }
+                }));
+      }
+      Thread closer = Thread.ofPlatform().start(handle::close);
+      closer.join(60_000);
+      assertThat(closer.isAlive()).isFalse();
+      for (Thread user : users) {
+        user.join();
+      }
+    }
+  }
+
+  /** Uses a handle within a use of it, and so on. */
+  private static void use(NativeHandle handle, int depth) {
+    handle.enter();
+    try {
+      if (depth > 1) {
+        use(handle, depth - 1);
+      }
+    } finally {
+      handle.leave();
+    }
+  }
+
+  @Test
+  void aRefusedReleaseStaysInTheLedgerAndIsTriedAgain() {
+    HandleLedger.Snapshot before = HandleLedger.snapshot();
+    AtomicInteger tries = new AtomicInteger();
+    NativeHandle handle =
+        NativeHandle.own(
+            "Refused",
+            "twice",
+            1,
+            raw -> {
+              if (tries.incrementAndGet() < 3) {
+                throw new NativeException("giveBack", "1", "BUSY", 5, "", "wait");
+              }
+            });
+    handle.close();
+    handle.close();
+    assertThat(handle.isOpen()).isTrue();
+    HandleLedger.Snapshot after = HandleLedger.snapshot();
+    assertThatThrownBy(() -> HandleLeakExtension.failOnLeak("a test", before, after))
+        .isInstanceOf(AssertionError.class)
+        .hasMessageContaining("{Refused=1}");
+    handle.close();
+    handle.close();
+    assertThat(handle.isOpen()).isFalse();
+    assertThat(tries).hasValue(3);
+  }
+
+  @Test
   void ledgerCountsByKindAndNamesTheSite() {
     HandleLedger.Snapshot before = HandleLedger.snapshot();
     assertThat(before.live()).doesNotContainKey("Counted");

@@ -12,7 +12,9 @@ package dev.sluice.bindings.cuda;
  * @param multiprocessors number of streaming multiprocessors
  * @param totalBytes device memory
  * @param freeBytes device memory that nobody used when asked, -1 where the device did not say
- * @param note why something could not be asked, empty where all could
+ * @param note why it gave no context, so that it can't be used, or did not tell its free memory;
+ *     empty where it can be used
+ * @param remedy what to do about that; empty where it can be used
  */
 public record CudaDevice(
     int ordinal,
@@ -22,7 +24,13 @@ public record CudaDevice(
     int multiprocessors,
     long totalBytes,
     long freeBytes,
-    String note) {
+    String note,
+    String remedy) {
+  /** Whether this process can use it. */
+  public boolean usable() {
+    return note.isEmpty();
+  }
+
   /** The architecture as in the name of a plan: {@code sm90}. */
   public String architecture() {
     return "sm" + computeMajor + computeMinor;

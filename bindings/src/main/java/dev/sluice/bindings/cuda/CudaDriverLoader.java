@@ -61,10 +61,19 @@ public final class CudaDriverLoader {
    * places.
    */
   public static Result load() {
+    return loadFirst(candidates(LIBRARY));
+  }
+
+  /**
+   * Where a library that comes with the driver may be: the folder of the driver that is loaded,
+   * where one is; the system's loader; and the usual places.
+   */
+  public static List<String> candidates(String library) {
     List<String> candidates = new ArrayList<>();
-    candidates.add(LIBRARY);
-    USUAL_DIRECTORIES.forEach(directory -> candidates.add(directory + "/" + LIBRARY));
-    return loadFirst(candidates);
+    mappedDriver().ifPresent(driver -> candidates.add(driver.resolveSibling(library).toString()));
+    candidates.add(library);
+    USUAL_DIRECTORIES.forEach(directory -> candidates.add(directory + "/" + library));
+    return candidates;
   }
 
   /** Loads this file and looks nowhere else. */
@@ -105,7 +114,7 @@ public final class CudaDriverLoader {
   private static Optional<Path> mappedDriver() {
     try (Stream<String> lines = Files.lines(Path.of("/proc/self/maps"))) {
       return lines
-          .filter(line -> line.indexOf('/') >= 0)
+          .filter(line -> line.contains("/libcuda.so"))
           .map(line -> Path.of(line.substring(line.indexOf('/'))))
           .filter(file -> file.getFileName().toString().startsWith("libcuda.so"))
           .findFirst();

@@ -30,19 +30,26 @@ public final class CudaEvent extends CudaObject {
       int flags = timed ? CudaConstants.CU_EVENT_DEFAULT : CudaConstants.CU_EVENT_DISABLE_TIMING;
       CudaStatus.check(api, api.cuEventCreate(out, flags), "cuEventCreate", label);
       return new CudaEvent(
-          api, NativeHandle.own("CUevent", label, out.get(JAVA_LONG, 0), api::cuEventDestroy_v2));
+          api,
+          CudaHandles.own(
+              api,
+              "CUevent",
+              label,
+              out.get(JAVA_LONG, 0),
+              "cuEventDestroy_v2",
+              api::cuEventDestroy_v2));
     }
   }
 
   /** Records it in a stream, in place of an earlier record. */
   public void record(CudaStream stream) {
     long mine = enter();
-    long theirs = stream.enter();
+    long theirs = enterToo(stream);
     try {
-      check(api.cuEventRecord(raw(), stream.raw()), "cuEventRecord");
+      check(api.cuEventRecord(mine, theirs), "cuEventRecord");
     } finally {
-      stream.leave(theirs);
-      leave(mine);
+      stream.leave();
+      leave();
     }
   }
 
@@ -52,40 +59,40 @@ public final class CudaEvent extends CudaObject {
    * @throws CudaException where it was recorded into a graph, or earlier work failed
    */
   public boolean isDone() {
-    long stamp = enter();
+    long raw = enter();
     try {
-      int status = api.cuEventQuery(raw());
+      int status = api.cuEventQuery(raw);
       if (status == CudaApi.CUDA_ERROR_NOT_READY) {
         return false;
       }
       checkLate(status, "cuEventQuery");
       return true;
     } finally {
-      leave(stamp);
+      leave();
     }
   }
 
   /** Blocks until the latest record has passed. */
   public void await() {
-    long stamp = enter();
+    long raw = enter();
     try {
-      checkLate(api.cuEventSynchronize(raw()), "cuEventSynchronize");
+      checkLate(api.cuEventSynchronize(raw), "cuEventSynchronize");
     } finally {
-      leave(stamp);
+      leave();
     }
   }
 
   /** Milliseconds from another event's record to this one's; both are timed and have passed. */
   public float msSince(CudaEvent start) {
     long mine = enter();
-    long theirs = start.enter();
+    long theirs = enterToo(start);
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment out = arena.allocate(JAVA_FLOAT);
-      check(api.cuEventElapsedTime_v2(out, start.raw(), raw()), "cuEventElapsedTime_v2");
+      check(api.cuEventElapsedTime_v2(out, theirs, mine), "cuEventElapsedTime_v2");
       return out.get(JAVA_FLOAT, 0);
     } finally {
-      start.leave(theirs);
-      leave(mine);
+      start.leave();
+      leave();
     }
   }
 }

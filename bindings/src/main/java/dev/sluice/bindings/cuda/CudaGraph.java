@@ -16,19 +16,28 @@ public final class CudaGraph extends CudaObject {
   private final String label;
 
   CudaGraph(CudaApi api, String label, long graph) {
-    super(api, NativeHandle.own("CUgraph", label, graph, api::cuGraphDestroy));
+    super(
+        api,
+        NativeHandle.own(
+            "CUgraph",
+            label,
+            graph,
+            // A graph belongs to no context.
+            raw ->
+                CudaHandles.checkReleased(
+                    api, api.cuGraphDestroy(raw), "cuGraphDestroy", "graph of " + label)));
     this.label = label;
   }
 
   /** Makes it ready to launch; this graph may be closed then. */
   public Ready instantiate() {
-    long stamp = enter();
+    long raw = enter();
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment out = arena.allocate(JAVA_LONG);
-      check(api.cuGraphInstantiateWithFlags(out, raw(), 0), "cuGraphInstantiateWithFlags");
+      check(api.cuGraphInstantiateWithFlags(out, raw, 0), "cuGraphInstantiateWithFlags");
       return new Ready(api, label, out.get(JAVA_LONG, 0));
     } finally {
-      leave(stamp);
+      leave();
     }
   }
 
@@ -39,18 +48,21 @@ public final class CudaGraph extends CudaObject {
    */
   public static final class Ready extends CudaObject {
     private Ready(CudaApi api, String label, long exec) {
-      super(api, NativeHandle.own("CUgraphExec", label, exec, api::cuGraphExecDestroy));
+      super(
+          api,
+          CudaHandles.own(
+              api, "CUgraphExec", label, exec, "cuGraphExecDestroy", api::cuGraphExecDestroy));
     }
 
     /** Enqueues it. Takes no heap memory. */
     public void launch(CudaStream stream) {
       long mine = enter();
-      long theirs = stream.enter();
+      long theirs = enterToo(stream);
       try {
-        check(api.cuGraphLaunch(raw(), stream.raw()), "cuGraphLaunch");
+        check(api.cuGraphLaunch(mine, theirs), "cuGraphLaunch");
       } finally {
-        stream.leave(theirs);
-        leave(mine);
+        stream.leave();
+        leave();
       }
     }
 
@@ -62,18 +74,18 @@ public final class CudaGraph extends CudaObject {
      */
     public boolean update(CudaGraph graph) {
       long mine = enter();
-      long theirs = graph.enter();
+      long theirs = enterToo(graph);
       try (Arena arena = Arena.ofConfined()) {
         MemorySegment info = CUgraphExecUpdateResultInfo_st.allocate(arena);
-        int status = api.cuGraphExecUpdate_v2(raw(), graph.raw(), info);
+        int status = api.cuGraphExecUpdate_v2(mine, theirs, info);
         if (status == CudaStatus.GRAPH_EXEC_UPDATE_FAILURE.code()) {
           return false;
         }
         check(status, "cuGraphExecUpdate_v2");
         return true;
       } finally {
-        graph.leave(theirs);
-        leave(mine);
+        graph.leave();
+        leave();
       }
     }
   }

@@ -1,34 +1,44 @@
 package dev.sluice.bindings.cuda;
 
 import dev.sluice.bindings.NativeHandle;
-import java.util.concurrent.locks.StampedLock;
 
 /**
  * One owner of a driver's handle. A call on it and its close on another thread do not overlap:
  * close waits for calls that are going on, and a call after it throws and names the handle, instead
- * of reaching a driver that does not forgive it. Neither takes heap memory.
+ * of reaching a driver that does not forgive it. No call waits for a close, and none takes heap
+ * memory for this.
  *
- * <p>The context that the handle belongs to has to be current on the calling thread.
+ * <p>The context that the handle belongs to has to be current on the calling thread; for close any
+ * may be, or none.
  *
  * <p>Thread safety: any thread.
  */
 abstract class CudaObject implements AutoCloseable {
   final CudaApi api;
   private final NativeHandle handle;
-  private final StampedLock inUse = new StampedLock();
 
   CudaObject(CudaApi api, NativeHandle handle) {
     this.api = api;
     this.handle = handle;
   }
 
-  /** Begins a call; {@link #leave} ends it. */
+  /** Begins a call on the handle, which it returns; {@link #leave} ends it. */
   final long enter() {
-    return inUse.readLock();
+    return handle.enter();
   }
 
-  final void leave(long stamp) {
-    inUse.unlockRead(stamp);
+  /** Begins a call on another within one on this, which ends where the other was closed. */
+  final long enterToo(CudaObject other) {
+    try {
+      return other.enter();
+    } catch (IllegalStateException e) {
+      leave();
+      throw e;
+    }
+  }
+
+  final void leave() {
+    handle.leave();
   }
 
   /**
@@ -61,16 +71,12 @@ abstract class CudaObject implements AutoCloseable {
 
   /**
    * Gives the handle back. Closing twice does nothing. On a lost device nothing is left to give
-   * back, and nothing is thrown.
+   * back, and nothing is thrown; where the driver refuses, the log says so, and the handle stays
+   * open.
    */
   @Override
-  public final void close() {
-    long stamp = inUse.writeLock();
-    try {
-      handle.close();
-    } finally {
-      inUse.unlockWrite(stamp);
-    }
+  public void close() {
+    handle.close();
   }
 
   @Override

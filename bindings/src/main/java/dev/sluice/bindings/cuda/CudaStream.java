@@ -22,6 +22,9 @@ public final class CudaStream extends CudaObject {
     BLOCK
   }
 
+  /** The thread that captures in this stream; the driver refuses a second one. */
+  private volatile Thread capturer;
+
   private CudaStream(CudaApi api, NativeHandle handle) {
     super(api, handle);
   }
@@ -42,22 +45,29 @@ public final class CudaStream extends CudaObject {
           "cuStreamCreateWithPriority",
           label + ", non-blocking, priority " + priority);
       return new CudaStream(
-          api, NativeHandle.own("CUstream", label, out.get(JAVA_LONG, 0), api::cuStreamDestroy_v2));
+          api,
+          CudaHandles.own(
+              api,
+              "CUstream",
+              label,
+              out.get(JAVA_LONG, 0),
+              "cuStreamDestroy_v2",
+              api::cuStreamDestroy_v2));
     }
   }
 
   /** Whether all that was enqueued is done. */
   public boolean isDone() {
-    long stamp = enter();
+    long raw = enter();
     try {
-      int status = api.cuStreamQuery(raw());
+      int status = api.cuStreamQuery(raw);
       if (status == CudaApi.CUDA_ERROR_NOT_READY) {
         return false;
       }
       checkLate(status, "cuStreamQuery");
       return true;
     } finally {
-      leave(stamp);
+      leave();
     }
   }
 
@@ -65,11 +75,11 @@ public final class CudaStream extends CudaObject {
   @SuppressWarnings("ThreadPriorityCheck") // the caller asks for it
   public void await(Wait how) {
     if (how == Wait.BLOCK) {
-      long stamp = enter();
+      long raw = enter();
       try {
-        checkLate(api.cuStreamSynchronize(raw()), "cuStreamSynchronize");
+        checkLate(api.cuStreamSynchronize(raw), "cuStreamSynchronize");
       } finally {
-        leave(stamp);
+        leave();
       }
       return;
     }
@@ -85,38 +95,41 @@ public final class CudaStream extends CudaObject {
   /** Holds what comes later in this stream back until an event's latest record has passed. */
   public void waitFor(CudaEvent event) {
     long mine = enter();
-    long theirs = event.enter();
+    long theirs = enterToo(event);
     try {
       check(
-          api.cuStreamWaitEvent(raw(), event.raw(), CudaConstants.CU_EVENT_WAIT_DEFAULT),
+          api.cuStreamWaitEvent(mine, theirs, CudaConstants.CU_EVENT_WAIT_DEFAULT),
           "cuStreamWaitEvent");
     } finally {
-      event.leave(theirs);
-      leave(mine);
+      event.leave();
+      leave();
     }
   }
 
   /**
    * Records what the work enqueues into a graph, instead of running it. Other threads' calls don't
-   * spoil it.
+   * spoil it, nor does a close of memory or of another object by the work. A close of this stream
+   * by another thread waits for the end of the capture.
    *
-   * @param work enqueues in this stream, on this thread; it must not close the stream
+   * @param work enqueues in this stream, on this thread
    * @throws CudaException where the work did what a capture does not allow; the stream works as
    *     before
    */
   public CudaGraph capture(Runnable work) {
-    long stamp = enter();
+    long raw = enter();
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment out = arena.allocate(JAVA_LONG);
       check(
-          api.cuStreamBeginCapture_v2(raw(), CudaConstants.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
+          api.cuStreamBeginCapture_v2(raw, CudaConstants.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
           "cuStreamBeginCapture_v2");
+      capturer = Thread.currentThread();
       boolean finished = false;
       try {
         work.run();
         finished = true;
       } finally {
-        int status = api.cuStreamEndCapture(raw(), out);
+        capturer = null;
+        int status = api.cuStreamEndCapture(raw, out);
         long graph = out.get(JAVA_LONG, 0);
         if (!finished && status == CudaApi.CUDA_SUCCESS) {
           api.cuGraphDestroy(graph);
@@ -126,7 +139,24 @@ public final class CudaStream extends CudaObject {
       }
       return new CudaGraph(api, toString(), out.get(JAVA_LONG, 0));
     } finally {
-      leave(stamp);
+      leave();
     }
+  }
+
+  /**
+   * Gives the stream back, as every owner does.
+   *
+   * @throws IllegalStateException where it is called by the work that this stream captures, which
+   *     it would wait for
+   */
+  @Override
+  public void close() {
+    if (capturer == Thread.currentThread()) {
+      throw new IllegalStateException(
+          this
+              + " can't be closed by the work that it captures; close it when capture has"
+              + " returned");
+    }
+    super.close();
   }
 }

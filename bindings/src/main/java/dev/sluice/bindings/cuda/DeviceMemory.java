@@ -38,7 +38,13 @@ public final class DeviceMemory extends CudaObject {
           label + ", " + sizeBytes + " bytes");
       return new DeviceMemory(
           api,
-          NativeHandle.own("device memory", label, out.get(JAVA_LONG, 0), api::cuMemFree_v2),
+          CudaHandles.own(
+              api,
+              "device memory",
+              label,
+              out.get(JAVA_LONG, 0),
+              "cuMemFree_v2",
+              api::cuMemFree_v2),
           sizeBytes);
     }
   }

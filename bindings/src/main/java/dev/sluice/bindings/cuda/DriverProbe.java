@@ -95,8 +95,8 @@ public final class DriverProbe {
               ? "the kernel module "
                   + kernelRelease.get()
                   + " is loaded, only its library is not here: start the container with the NVIDIA"
-                  + " container toolkit (--gpus all, NVIDIA_DRIVER_CAPABILITIES=compute,utility), or"
-                  + " put the library's folder on LD_LIBRARY_PATH"
+                  + " container toolkit (--gpus all, NVIDIA_DRIVER_CAPABILITIES=compute,utility),"
+                  + " or put the library's folder on LD_LIBRARY_PATH"
               : "install "
                   + NEEDED_DRIVER
                   + "; in a container start it with the NVIDIA container toolkit (--gpus all)";
@@ -124,16 +124,29 @@ public final class DriverProbe {
         for (int ordinal = 0; ordinal < out.get(JAVA_INT, 0); ordinal++) {
           devices.add(device(api, ordinal));
         }
-        return devices.isEmpty()
-            ? report(
-                DriverReport.Status.NO_DEVICE,
-                devices,
-                "the driver works but shows no device",
-                CudaStatus.NO_DEVICE.remedy())
-            : report(DriverReport.Status.READY, devices, "", "");
+        return judge(devices);
       } catch (NativeException e) {
         return failed(e);
       }
+    }
+
+    private DriverReport judge(List<CudaDevice> devices) {
+      if (devices.isEmpty()) {
+        return report(
+            DriverReport.Status.NO_DEVICE,
+            devices,
+            "the driver works but shows no device",
+            CudaStatus.NO_DEVICE.remedy());
+      }
+      if (devices.stream().noneMatch(CudaDevice::usable)) {
+        CudaDevice first = devices.getFirst();
+        return report(
+            DriverReport.Status.NO_USABLE_DEVICE,
+            devices,
+            "no device can be used: device " + first.ordinal() + ": " + first.note(),
+            first.remedy());
+      }
+      return report(DriverReport.Status.READY, devices, "", "");
     }
 
     private DriverReport tooOld() {
@@ -208,11 +221,13 @@ public final class DriverProbe {
       long totalBytes = out.get(JAVA_LONG, 0);
       long freeBytes = -1;
       String note = "";
+      String remedy = "";
       try {
         freeBytes = freeBytes(api, device);
       } catch (NativeException e) {
         // A device without room for one more context is still worth naming.
-        note = e.getMessage();
+        note = e.failure();
+        remedy = e.remedy();
       }
       return new CudaDevice(
           ordinal,
@@ -222,7 +237,8 @@ public final class DriverProbe {
           attribute(api, CudaConstants.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, device),
           totalBytes,
           freeBytes,
-          note);
+          note,
+          remedy);
     }
   }
 

@@ -31,7 +31,7 @@ public record DriverReport(
     String remedy) {
   /** The verdict on a driver. */
   public enum Status {
-    /** A driver that is new enough and at least one device. */
+    /** A driver that is new enough and at least one device that can be used. */
     READY,
     /** No library was found, or none that loads. */
     NO_DRIVER,
@@ -42,7 +42,9 @@ public record DriverReport(
     /** The driver refused to start or to answer. */
     FAILED,
     /** The driver works but shows no device. */
-    NO_DEVICE
+    NO_DEVICE,
+    /** The driver works, but each of its devices is full, taken or prohibited. */
+    NO_USABLE_DEVICE
   }
 
   /**

@@ -436,16 +436,12 @@ final class FfmCudaApi implements CudaApi {
     return List.copyOf(missing);
   }
 
-  private static AssertionError impossible(Throwable e) {
-    return new AssertionError("a downcall throws nothing of its own", e);
-  }
-
   @Override
   public int cuGetErrorName(int error, MemorySegment pStr) {
     try {
       return (int) CU_GET_ERROR_NAME.invokeExact(cuGetErrorName, error, pStr);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -454,7 +450,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_GET_ERROR_STRING.invokeExact(cuGetErrorString, error, pStr);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -463,7 +459,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_INIT.invokeExact(cuInit, flags);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -472,7 +468,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_DRIVER_GET_VERSION.invokeExact(cuDriverGetVersion, driverVersion);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -481,7 +477,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_DEVICE_GET_COUNT.invokeExact(cuDeviceGetCount, count);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -490,7 +486,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_DEVICE_GET.invokeExact(cuDeviceGet, device, ordinal);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -499,7 +495,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_DEVICE_GET_NAME.invokeExact(cuDeviceGetName, name, len, dev);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -508,7 +504,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_DEVICE_GET_UUID_V2.invokeExact(cuDeviceGetUuid_v2, uuid, dev);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -517,7 +513,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_DEVICE_GET_PCIBUS_ID.invokeExact(cuDeviceGetPCIBusId, pciBusId, len, dev);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -526,7 +522,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_DEVICE_TOTAL_MEM_V2.invokeExact(cuDeviceTotalMem_v2, bytes, dev);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -535,7 +531,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_DEVICE_GET_ATTRIBUTE.invokeExact(cuDeviceGetAttribute, pi, attrib, dev);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -545,7 +541,7 @@ final class FfmCudaApi implements CudaApi {
       return (int)
           CU_DEVICE_GET_DEFAULT_MEM_POOL.invokeExact(cuDeviceGetDefaultMemPool, poolOut, dev);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -554,7 +550,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_DEVICE_PRIMARY_CTX_RETAIN.invokeExact(cuDevicePrimaryCtxRetain, pctx, dev);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -563,7 +559,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_DEVICE_PRIMARY_CTX_RELEASE_V2.invokeExact(cuDevicePrimaryCtxRelease_v2, dev);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -574,7 +570,7 @@ final class FfmCudaApi implements CudaApi {
           CU_DEVICE_PRIMARY_CTX_GET_STATE.invokeExact(
               cuDevicePrimaryCtxGetState, dev, flags, active);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -584,7 +580,7 @@ final class FfmCudaApi implements CudaApi {
       return (int)
           CU_DEVICE_PRIMARY_CTX_SET_FLAGS_V2.invokeExact(cuDevicePrimaryCtxSetFlags_v2, dev, flags);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -593,7 +589,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_CTX_CREATE_V4.invokeExact(cuCtxCreate_v4, pctx, ctxCreateParams, flags, dev);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -602,7 +598,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_CTX_DESTROY_V2.invokeExact(cuCtxDestroy_v2, ctx);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -611,7 +607,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_CTX_SET_CURRENT.invokeExact(cuCtxSetCurrent, ctx);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -620,7 +616,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_CTX_GET_CURRENT.invokeExact(cuCtxGetCurrent, pctx);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -629,7 +625,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_CTX_GET_DEVICE.invokeExact(cuCtxGetDevice, device);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -638,7 +634,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_CTX_SYNCHRONIZE.invokeExact(cuCtxSynchronize);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -650,7 +646,7 @@ final class FfmCudaApi implements CudaApi {
           CU_CTX_GET_STREAM_PRIORITY_RANGE.invokeExact(
               cuCtxGetStreamPriorityRange, leastPriority, greatestPriority);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -659,7 +655,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_MEM_GET_INFO_V2.invokeExact(cuMemGetInfo_v2, free, total);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -668,7 +664,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_MEM_ALLOC_V2.invokeExact(cuMemAlloc_v2, dptr, bytesize);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -677,7 +673,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_MEM_FREE_V2.invokeExact(cuMemFree_v2, dptr);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -686,7 +682,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_MEM_ALLOC_ASYNC.invokeExact(cuMemAllocAsync, dptr, bytesize, hStream);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -695,7 +691,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_MEM_FREE_ASYNC.invokeExact(cuMemFreeAsync, dptr, hStream);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -706,7 +702,7 @@ final class FfmCudaApi implements CudaApi {
           CU_MEM_ALLOC_FROM_POOL_ASYNC.invokeExact(
               cuMemAllocFromPoolAsync, dptr, bytesize, pool, hStream);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -715,7 +711,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_MEM_POOL_CREATE.invokeExact(cuMemPoolCreate, pool, poolProps);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -724,7 +720,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_MEM_POOL_DESTROY.invokeExact(cuMemPoolDestroy, pool);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -733,7 +729,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_MEM_POOL_TRIM_TO.invokeExact(cuMemPoolTrimTo, pool, minBytesToKeep);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -742,7 +738,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_MEM_POOL_SET_ATTRIBUTE.invokeExact(cuMemPoolSetAttribute, pool, attr, value);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -751,7 +747,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_MEM_POOL_GET_ATTRIBUTE.invokeExact(cuMemPoolGetAttribute, pool, attr, value);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -760,7 +756,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_MEM_HOST_ALLOC.invokeExact(cuMemHostAlloc, pp, bytesize, flags);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -769,7 +765,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_MEM_FREE_HOST.invokeExact(cuMemFreeHost, ptr);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -778,7 +774,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_MEM_HOST_REGISTER_V2.invokeExact(cuMemHostRegister_v2, ptr, bytesize, flags);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -787,7 +783,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_MEM_HOST_UNREGISTER.invokeExact(cuMemHostUnregister, ptr);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -798,7 +794,7 @@ final class FfmCudaApi implements CudaApi {
           CU_MEM_HOST_GET_DEVICE_POINTER_V2.invokeExact(
               cuMemHostGetDevicePointer_v2, pdptr, ptr, flags);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -808,7 +804,7 @@ final class FfmCudaApi implements CudaApi {
       return (int)
           CU_POINTER_GET_ATTRIBUTE.invokeExact(cuPointerGetAttribute, data, attribute, ptr);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -817,7 +813,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_MEMCPY_HTO_D_V2.invokeExact(cuMemcpyHtoD_v2, dstDevice, srcHost, byteCount);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -826,7 +822,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_MEMCPY_DTO_H_V2.invokeExact(cuMemcpyDtoH_v2, dstHost, srcDevice, byteCount);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -837,7 +833,7 @@ final class FfmCudaApi implements CudaApi {
           CU_MEMCPY_HTO_DASYNC_V2.invokeExact(
               cuMemcpyHtoDAsync_v2, dstDevice, srcHost, byteCount, hStream);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -848,7 +844,7 @@ final class FfmCudaApi implements CudaApi {
           CU_MEMCPY_DTO_HASYNC_V2.invokeExact(
               cuMemcpyDtoHAsync_v2, dstHost, srcDevice, byteCount, hStream);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -859,7 +855,7 @@ final class FfmCudaApi implements CudaApi {
           CU_MEMCPY_DTO_DASYNC_V2.invokeExact(
               cuMemcpyDtoDAsync_v2, dstDevice, srcDevice, byteCount, hStream);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -868,7 +864,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_MEMSET_D8_ASYNC.invokeExact(cuMemsetD8Async, dstDevice, uc, n, hStream);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -877,7 +873,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_MEMSET_D16_ASYNC.invokeExact(cuMemsetD16Async, dstDevice, us, n, hStream);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -886,7 +882,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_MEMSET_D32_ASYNC.invokeExact(cuMemsetD32Async, dstDevice, ui, n, hStream);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -897,7 +893,7 @@ final class FfmCudaApi implements CudaApi {
           CU_STREAM_CREATE_WITH_PRIORITY.invokeExact(
               cuStreamCreateWithPriority, phStream, flags, priority);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -906,7 +902,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_STREAM_GET_PRIORITY.invokeExact(cuStreamGetPriority, hStream, priority);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -915,7 +911,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_STREAM_GET_FLAGS.invokeExact(cuStreamGetFlags, hStream, flags);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -924,7 +920,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_STREAM_QUERY.invokeExact(cuStreamQuery, hStream);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -933,7 +929,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_STREAM_SYNCHRONIZE.invokeExact(cuStreamSynchronize, hStream);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -942,7 +938,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_STREAM_WAIT_EVENT.invokeExact(cuStreamWaitEvent, hStream, hEvent, flags);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -951,7 +947,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_STREAM_DESTROY_V2.invokeExact(cuStreamDestroy_v2, hStream);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -960,7 +956,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_STREAM_BEGIN_CAPTURE_V2.invokeExact(cuStreamBeginCapture_v2, hStream, mode);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -969,7 +965,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_STREAM_END_CAPTURE.invokeExact(cuStreamEndCapture, hStream, phGraph);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -978,7 +974,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_STREAM_IS_CAPTURING.invokeExact(cuStreamIsCapturing, hStream, captureStatus);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -989,7 +985,7 @@ final class FfmCudaApi implements CudaApi {
           CU_THREAD_EXCHANGE_STREAM_CAPTURE_MODE.invokeExact(
               cuThreadExchangeStreamCaptureMode, mode);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -998,7 +994,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_LAUNCH_HOST_FUNC.invokeExact(cuLaunchHostFunc, hStream, fn, userData);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1007,7 +1003,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_EVENT_CREATE.invokeExact(cuEventCreate, phEvent, flags);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1016,7 +1012,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_EVENT_RECORD.invokeExact(cuEventRecord, hEvent, hStream);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1025,7 +1021,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_EVENT_QUERY.invokeExact(cuEventQuery, hEvent);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1034,7 +1030,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_EVENT_SYNCHRONIZE.invokeExact(cuEventSynchronize, hEvent);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1044,7 +1040,7 @@ final class FfmCudaApi implements CudaApi {
       return (int)
           CU_EVENT_ELAPSED_TIME_V2.invokeExact(cuEventElapsedTime_v2, pMilliseconds, hStart, hEnd);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1053,7 +1049,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_EVENT_DESTROY_V2.invokeExact(cuEventDestroy_v2, hEvent);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1064,7 +1060,7 @@ final class FfmCudaApi implements CudaApi {
           CU_GRAPH_INSTANTIATE_WITH_FLAGS.invokeExact(
               cuGraphInstantiateWithFlags, phGraphExec, hGraph, flags);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1074,7 +1070,7 @@ final class FfmCudaApi implements CudaApi {
       return (int)
           CU_GRAPH_EXEC_UPDATE_V2.invokeExact(cuGraphExecUpdate_v2, hGraphExec, hGraph, resultInfo);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1083,7 +1079,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_GRAPH_UPLOAD.invokeExact(cuGraphUpload, hGraphExec, hStream);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1092,7 +1088,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_GRAPH_LAUNCH.invokeExact(cuGraphLaunch, hGraphExec, hStream);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1101,7 +1097,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_GRAPH_GET_NODES.invokeExact(cuGraphGetNodes, hGraph, nodes, numNodes);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1110,7 +1106,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_GRAPH_NODE_GET_TYPE.invokeExact(cuGraphNodeGetType, hNode, type);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1121,7 +1117,7 @@ final class FfmCudaApi implements CudaApi {
           CU_GRAPH_MEMCPY_NODE_GET_PARAMS.invokeExact(
               cuGraphMemcpyNodeGetParams, hNode, nodeParams);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1133,7 +1129,7 @@ final class FfmCudaApi implements CudaApi {
           CU_GRAPH_EXEC_MEMCPY_NODE_SET_PARAMS.invokeExact(
               cuGraphExecMemcpyNodeSetParams, hGraphExec, hNode, copyParams, ctx);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1142,7 +1138,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_GRAPH_EXEC_DESTROY.invokeExact(cuGraphExecDestroy, hGraphExec);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1151,7 +1147,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_GRAPH_DESTROY.invokeExact(cuGraphDestroy, hGraph);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1167,7 +1163,7 @@ final class FfmCudaApi implements CudaApi {
           CU_MODULE_LOAD_DATA_EX.invokeExact(
               cuModuleLoadDataEx, module, image, numOptions, options, optionValues);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1176,7 +1172,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_MODULE_UNLOAD.invokeExact(cuModuleUnload, hmod);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1185,7 +1181,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_MODULE_GET_FUNCTION.invokeExact(cuModuleGetFunction, hfunc, hmod, name);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1196,7 +1192,7 @@ final class FfmCudaApi implements CudaApi {
       return (int)
           CU_MODULE_GET_GLOBAL_V2.invokeExact(cuModuleGetGlobal_v2, dptr, bytes, hmod, name);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1205,7 +1201,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_FUNC_GET_ATTRIBUTE.invokeExact(cuFuncGetAttribute, pi, attrib, hfunc);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1214,7 +1210,7 @@ final class FfmCudaApi implements CudaApi {
     try {
       return (int) CU_FUNC_SET_ATTRIBUTE.invokeExact(cuFuncSetAttribute, hfunc, attrib, value);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1226,7 +1222,7 @@ final class FfmCudaApi implements CudaApi {
           CU_FUNC_GET_PARAM_INFO.invokeExact(
               cuFuncGetParamInfo, func, paramIndex, paramOffset, paramSize);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1259,7 +1255,7 @@ final class FfmCudaApi implements CudaApi {
               kernelParams,
               extra);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1275,7 +1271,7 @@ final class FfmCudaApi implements CudaApi {
               blockSize,
               dynamicSMemSize);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -1298,7 +1294,7 @@ final class FfmCudaApi implements CudaApi {
               dynamicSMemSize,
               blockSizeLimit);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 }

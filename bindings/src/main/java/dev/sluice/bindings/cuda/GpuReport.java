@@ -1,8 +1,10 @@
 package dev.sluice.bindings.cuda;
 
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * What this machine has and lacks for inference on a GPU.
@@ -35,7 +37,7 @@ public record GpuReport(
               "install the package libcublas-13-0 (or a newer 13) or pip's nvidia-cublas"),
           new Product(
               "NVRTC 13",
-              List.of("libnvrtc.so.13"),
+              List.of("libnvrtc.so.13", "libnvrtc-builtins.so.13*"),
               "install the package cuda-nvrtc-13-0 (or a newer 13) or pip's nvidia-cuda-nvrtc"),
           new Product(
               "cuDNN 9",
@@ -72,16 +74,32 @@ public record GpuReport(
             new LibraryFinding(name, product.name(), found, remedy(found, product.installation())));
       }
     }
-    return new GpuReport(driver, libraries, search.findAll(BUILDER_RESOURCE));
+    return new GpuReport(driver, libraries, search.findAll(BUILDER_RESOURCE + "*.so*"));
   }
 
   private static String remedy(Optional<LibrarySearch.Found> found, String installation) {
     if (found.isEmpty()) {
       return installation;
     }
-    return found.get().source().seenByLoader()
-        ? ""
-        : "add " + found.get().file().getParent() + " to LD_LIBRARY_PATH before Java starts";
+    LibrarySearch.Source source = found.get().source();
+    if (source.seenByLoader()) {
+      return "";
+    }
+    return (source == LibrarySearch.Source.JAVACPP_CACHE
+            ? "start Java with the jars of org.bytedeco that JavaCPP unpacked on the class path, or"
+                + " add "
+            : "add ")
+        + found.get().file().getParent()
+        + " to LD_LIBRARY_PATH before Java starts";
+  }
+
+  private static String problem(LibraryFinding library) {
+    if (library.found().isEmpty()) {
+      return "was not found";
+    }
+    return library.found().get().source() == LibrarySearch.Source.JAVACPP_CACHE
+        ? "is in JavaCPP's cache, where only JavaCPP looks, and only for the jar that it came from"
+        : "is there, but not where the loader looks";
   }
 
   /** Whether the driver is ready and every library is where the system's loader finds it. */
@@ -89,21 +107,21 @@ public record GpuReport(
     return driver.ready() && libraries.stream().allMatch(LibraryFinding::ok);
   }
 
-  /** What is missing, one sentence each, the driver first; empty where {@link #ok}. */
+  /**
+   * What is missing, one sentence each, the driver first. Where {@link #ok} it names only devices
+   * that can't be used beside one that can.
+   */
   public List<String> missing() {
     List<String> missing = new ArrayList<>();
     if (!driver.ready()) {
       missing.add(driver.missing());
     }
+    unusable()
+        .forEach(device ->
+            missing.add("device " + device.ordinal() + " can't be used: " + device.note()));
     for (LibraryFinding library : libraries) {
       if (!library.ok()) {
-        missing.add(
-            library.name()
-                + " ("
-                + library.purpose()
-                + (library.found().isPresent()
-                    ? ") is there, but not where the loader looks"
-                    : ") was not found"));
+        missing.add(library.name() + " (" + library.purpose() + ") " + problem(library));
       }
     }
     return missing;
@@ -111,15 +129,22 @@ public record GpuReport(
 
   /** What to do about {@link #missing}, each remedy once, in the same order. */
   public List<String> remedies() {
-    List<String> remedies = new ArrayList<>();
+    Set<String> remedies = new LinkedHashSet<>();
     if (!driver.ready()) {
       remedies.add(driver.remedy());
     }
+    unusable().forEach(device -> remedies.add(device.remedy()));
     libraries.stream()
         .filter(library -> !library.ok())
         .map(LibraryFinding::remedy)
-        .distinct()
         .forEach(remedies::add);
-    return remedies;
+    return List.copyOf(remedies);
+  }
+
+  /** Devices that can't be used beside one that can. */
+  private List<CudaDevice> unusable() {
+    return driver.ready()
+        ? driver.devices().stream().filter(device -> !device.usable()).toList()
+        : List.of();
   }
 }

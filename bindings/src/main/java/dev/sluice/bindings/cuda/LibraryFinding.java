@@ -7,7 +7,7 @@ import java.util.Optional;
  *
  * <p>Thread safety: immutable.
  *
- * @param name as in {@code libcudart.so.13}
+ * @param name as in {@code libcudart.so.13}; may end in a {@code *} for the rest of a version
  * @param purpose the product that it is part of
  * @param found where it is; empty where it is missing
  * @param remedy what to do; empty where the system's loader finds it

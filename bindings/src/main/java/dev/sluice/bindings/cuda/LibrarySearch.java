@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -18,7 +19,8 @@ import java.util.stream.Stream;
 
 /**
  * Finds shared libraries by name where CUDA, cuDNN and TensorRT are commonly installed, without
- * loading them. A folder that does not exist or may not be read holds nothing.
+ * loading them. A folder that does not exist, may not be read, or has a name that this process'
+ * locale cannot write, holds nothing.
  *
  * <p>Thread safety: immutable.
  */
@@ -68,7 +70,8 @@ public final class LibrarySearch {
 
   /** A search of this machine, as the environment of this process has it. */
   public static LibrarySearch ofMachine() {
-    return of(Path.of("/"), System.getenv(), Path.of(System.getProperty("user.home")));
+    Path root = Path.of("/");
+    return of(root, System.getenv(), path(System.getProperty("user.home")).orElse(root));
   }
 
   /**
@@ -81,9 +84,7 @@ public final class LibrarySearch {
   static LibrarySearch of(Path root, Map<String, String> environment, Path home) {
     Map<Path, Source> folders = new LinkedHashMap<>();
     for (String folder : environment.getOrDefault("LD_LIBRARY_PATH", "").split("[:;]", -1)) {
-      if (!folder.isEmpty()) {
-        folders.putIfAbsent(Path.of(folder), Source.LD_LIBRARY_PATH);
-      }
+      path(folder).ifPresent(named -> folders.putIfAbsent(named, Source.LD_LIBRARY_PATH));
     }
     for (Path folder : systemFolders(root)) {
       folders.putIfAbsent(folder, Source.SYSTEM);
@@ -100,23 +101,40 @@ public final class LibrarySearch {
     return new LibrarySearch(folders);
   }
 
-  /** The first library of this name, as in {@code libcudart.so.13}. */
+  /** The first library of this name, as in {@code libcudart.so.13}; see {@link #findAll}. */
   public Optional<Found> find(String name) {
-    return folders.entrySet().stream()
-        .map(folder -> Map.entry(folder.getKey().resolve(name), folder.getValue()))
-        .filter(file -> Files.isRegularFile(file.getKey()))
-        .findFirst()
-        .map(file -> new Found(file.getKey(), file.getValue(), version(file.getKey())));
+    return stream(name).findFirst();
   }
 
-  /** Every library whose name starts so, in the order of the search, then of the names. */
-  public List<Found> findAll(String prefix) {
-    List<Found> found = new ArrayList<>();
-    folders.forEach((folder, source) ->
-        list(folder, prefix + "*.so*").stream()
-            .filter(Files::isRegularFile)
-            .forEach(file -> found.add(new Found(file, source, version(file)))));
-    return found;
+  /**
+   * Every library of this name, in the order of the search, then of the names.
+   *
+   * @param name a {@code *} in it stands for anything
+   */
+  public List<Found> findAll(String name) {
+    return stream(name).toList();
+  }
+
+  private Stream<Found> stream(String name) {
+    return folders.entrySet().stream()
+        .flatMap(folder -> {
+          Stream<Path> files =
+              name.contains("*")
+                  ? list(folder.getKey(), name).stream()
+                  : Stream.of(folder.getKey().resolve(name));
+          return files
+              .filter(Files::isRegularFile)
+              .map(file -> new Found(file, folder.getValue(), version(file)));
+        });
+  }
+
+  /** A path out of the environment; empty where there is none, or none that can be used. */
+  private static Optional<Path> path(String name) {
+    try {
+      return name.isEmpty() ? Optional.empty() : Optional.of(Path.of(name));
+    } catch (InvalidPathException e) {
+      return Optional.empty();
+    }
   }
 
   private static String version(Path file) {
@@ -164,27 +182,26 @@ public final class LibrarySearch {
     for (String raw : lines) {
       String line = raw.replaceFirst("#.*", "").strip();
       if (line.startsWith("include ") && depth < 4) {
-        Path pattern = below(root, file, line.substring("include ".length()).strip());
-        for (Path included : list(pattern.getParent(), pattern.getFileName().toString())) {
-          readLoaderConfiguration(root, included, folders, depth + 1);
-        }
+        below(root, file, line.substring("include ".length()).strip())
+            .ifPresent(pattern ->
+                list(pattern.getParent(), pattern.getFileName().toString())
+                    .forEach(
+                        included -> readLoaderConfiguration(root, included, folders, depth + 1)));
       } else if (line.startsWith("/")) {
-        folders.add(below(root, file, line));
+        below(root, file, line).ifPresent(folders::add);
       }
     }
   }
 
-  private static Path below(Path root, Path file, String name) {
-    return name.startsWith("/") ? root.resolve(name.substring(1)) : file.resolveSibling(name);
+  private static Optional<Path> below(Path root, Path file, String name) {
+    return path(name.startsWith("/") ? name.substring(1) : name)
+        .map(path -> name.startsWith("/") ? root.resolve(path) : file.resolveSibling(path));
   }
 
   private static List<Path> toolkitFolders(Path root, Map<String, String> environment) {
     List<Path> toolkits = new ArrayList<>();
     for (String variable : List.of("CUDA_HOME", "CUDA_PATH")) {
-      String value = environment.get(variable);
-      if (value != null && !value.isEmpty()) {
-        toolkits.add(Path.of(value));
-      }
+      path(environment.getOrDefault(variable, "")).ifPresent(toolkits::add);
     }
     toolkits.add(root.resolve("usr/local/cuda"));
     toolkits.addAll(list(root.resolve("usr/local"), "cuda-13*"));
@@ -199,10 +216,8 @@ public final class LibrarySearch {
   private static List<Path> pipFolders(Path root, Map<String, String> environment, Path home) {
     List<Path> pythons = new ArrayList<>();
     for (String variable : List.of("VIRTUAL_ENV", "CONDA_PREFIX")) {
-      String value = environment.get(variable);
-      if (value != null && !value.isEmpty()) {
-        pythons.addAll(list(Path.of(value).resolve("lib"), "python3*"));
-      }
+      path(environment.getOrDefault(variable, ""))
+          .ifPresent(python -> pythons.addAll(list(python.resolve("lib"), "python3*")));
     }
     pythons.addAll(list(home.resolve(".local/lib"), "python3*"));
     pythons.addAll(list(root.resolve("usr/local/lib"), "python3*"));
@@ -219,12 +234,12 @@ public final class LibrarySearch {
   }
 
   private static List<Path> javaCppFolders(Path home) {
-    String configured = System.getProperty("org.bytedeco.javacpp.cachedir");
-    Path cache = configured == null ? home.resolve(".javacpp/cache") : Path.of(configured);
-    if (!Files.isDirectory(cache)) {
+    String usual = home.resolve(".javacpp/cache").toString();
+    Optional<Path> cache = path(System.getProperty("org.bytedeco.javacpp.cachedir", usual));
+    if (!cache.map(Files::isDirectory).orElse(false)) {
       return List.of();
     }
-    try (Stream<Path> tree = Files.walk(cache, JAVACPP_CACHE_DEPTH)) {
+    try (Stream<Path> tree = Files.walk(cache.get(), JAVACPP_CACHE_DEPTH)) {
       return tree.filter(Files::isDirectory).sorted().toList();
     } catch (IOException | UncheckedIOException e) {
       return List.of();

@@ -15,9 +15,12 @@ import java.lang.foreign.MemorySegment;
  * <p>Thread safety: belongs to the thread that entered it.
  */
 public final class PrimaryContext implements AutoCloseable {
+  private static final System.Logger LOG = System.getLogger(PrimaryContext.class.getName());
+
   private final CudaApi api;
   private final NativeHandle context;
   private final long previous;
+  private final Thread owner = Thread.currentThread();
 
   private PrimaryContext(CudaApi api, NativeHandle context, long previous) {
     this.api = api;
@@ -47,7 +50,12 @@ public final class PrimaryContext implements AutoCloseable {
               "CUcontext",
               "primary, device " + device,
               out.get(JAVA_LONG, 0),
-              _ -> api.cuDevicePrimaryCtxRelease_v2(device));
+              _ ->
+                  CudaHandles.checkReleased(
+                      api,
+                      api.cuDevicePrimaryCtxRelease_v2(device),
+                      "cuDevicePrimaryCtxRelease_v2",
+                      "device " + device));
       int status = api.cuCtxSetCurrent(context.raw());
       if (status != CudaApi.CUDA_SUCCESS) {
         context.close();
@@ -57,13 +65,30 @@ public final class PrimaryContext implements AutoCloseable {
     }
   }
 
-  /** Restores the thread's former context. Closing twice does nothing. */
+  /**
+   * Restores the thread's former context. Closing twice does nothing. Where the former context is
+   * gone by now, the log says so, and none is current.
+   *
+   * @throws IllegalStateException on another thread than the one that entered; nothing is closed
+   */
   @Override
   public void close() {
-    if (context.isOpen()) {
-      // A status here can only repeat an error that an earlier call of this context has reported.
-      api.cuCtxSetCurrent(previous);
-      context.close();
+    if (!context.isOpen()) {
+      return;
+    }
+    if (Thread.currentThread() != owner) {
+      throw new IllegalStateException(
+          context + " is current on " + owner + ": close it on the thread that entered it");
+    }
+    int status = api.cuCtxSetCurrent(previous);
+    context.close();
+    if (status != CudaApi.CUDA_SUCCESS
+        && CudaStatus.sortOf(status) != CudaStatus.Sort.DEVICE_LOST) {
+      String what = "the context that was current before " + context;
+      LOG.log(
+          System.Logger.Level.WARNING,
+          CudaStatus.exception(api, status, "cuCtxSetCurrent", what).getMessage());
+      api.cuCtxSetCurrent(0);
     }
   }
 }

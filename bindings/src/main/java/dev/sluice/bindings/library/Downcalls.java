@@ -23,6 +23,22 @@ public final class Downcalls {
   private Downcalls() {}
 
   /**
+   * For the {@code catch} around a downcall: throws what the call's preparation throws, as where a
+   * segment was closed or is on the heap. Native code itself throws nothing.
+   *
+   * @return what to throw for anything else, which does not occur
+   */
+  public static AssertionError rethrow(Throwable thrown) {
+    if (thrown instanceof RuntimeException e) {
+      throw e;
+    }
+    if (thrown instanceof Error e) {
+      throw e;
+    }
+    return new AssertionError("a downcall throws nothing that is checked", thrown);
+  }
+
+  /**
    * A handle of type (address of the function, arguments...).
    *
    * @param header what jextract read

@@ -49,7 +49,7 @@ public final class SharedLibrary {
                 ? (MemorySegment) DLERROR.invokeExact()
                 : MemorySegment.NULL;
       } catch (Throwable e) {
-        throw new AssertionError("dlopen throws nothing of its own", e);
+        throw Downcalls.rethrow(e);
       }
       if (handle.equals(MemorySegment.NULL)) {
         throw new OpenException(name, text(reason));
@@ -65,7 +65,7 @@ public final class SharedLibrary {
       try {
         return (MemorySegment) DLSYM.invokeExact(handle, cSymbol);
       } catch (Throwable e) {
-        throw new AssertionError("dlsym throws nothing of its own", e);
+        throw Downcalls.rethrow(e);
       }
     }
   }

@@ -11,11 +11,10 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import java.util.ArrayList;
-import java.util.List;
 
 /**
  * {@link NvmlApi} on a loaded library. A function that it lacks, as an older one does, returns
- * NVML_ERROR_FUNCTION_NOT_FOUND.
+ * NVML_ERROR_FUNCTION_NOT_FOUND, or 0 for a text.
  *
  * <p>Long because each function takes a handle, an address and a call; nothing else is in here.
  *
@@ -37,8 +36,6 @@ final class FfmNvmlApi implements NvmlApi {
       Downcalls.type(NvmlHeader.nvmlDeviceGetCount_v2$descriptor(), ADDRESS);
   private static final MethodHandle NVML_DEVICE_GET_HANDLE_BY_INDEX_V2 =
       Downcalls.type(NvmlHeader.nvmlDeviceGetHandleByIndex_v2$descriptor(), JAVA_INT, ADDRESS);
-  private static final MethodHandle NVML_DEVICE_GET_HANDLE_BY_UUID =
-      Downcalls.type(NvmlHeader.nvmlDeviceGetHandleByUUID$descriptor(), ADDRESS, ADDRESS);
   private static final MethodHandle NVML_DEVICE_GET_HANDLE_BY_PCI_BUS_ID_V2 =
       Downcalls.type(NvmlHeader.nvmlDeviceGetHandleByPciBusId_v2$descriptor(), ADDRESS, ADDRESS);
   private static final MethodHandle NVML_DEVICE_GET_NAME =
@@ -49,8 +46,6 @@ final class FfmNvmlApi implements NvmlApi {
       Downcalls.type(NvmlHeader.nvmlDeviceGetUtilizationRates$descriptor(), JAVA_LONG, ADDRESS);
   private static final MethodHandle NVML_DEVICE_GET_MEMORY_INFO =
       Downcalls.type(NvmlHeader.nvmlDeviceGetMemoryInfo$descriptor(), JAVA_LONG, ADDRESS);
-  private static final MethodHandle NVML_DEVICE_GET_MEMORY_INFO_V2 =
-      Downcalls.type(NvmlHeader.nvmlDeviceGetMemoryInfo_v2$descriptor(), JAVA_LONG, ADDRESS);
   private static final MethodHandle NVML_DEVICE_GET_TEMPERATURE =
       Downcalls.type(
           NvmlHeader.nvmlDeviceGetTemperature$descriptor(), JAVA_LONG, JAVA_INT, ADDRESS);
@@ -101,13 +96,11 @@ final class FfmNvmlApi implements NvmlApi {
   private final MemorySegment nvmlSystemGetNVMLVersion;
   private final MemorySegment nvmlDeviceGetCount_v2;
   private final MemorySegment nvmlDeviceGetHandleByIndex_v2;
-  private final MemorySegment nvmlDeviceGetHandleByUUID;
   private final MemorySegment nvmlDeviceGetHandleByPciBusId_v2;
   private final MemorySegment nvmlDeviceGetName;
   private final MemorySegment nvmlDeviceGetUUID;
   private final MemorySegment nvmlDeviceGetUtilizationRates;
   private final MemorySegment nvmlDeviceGetMemoryInfo;
-  private final MemorySegment nvmlDeviceGetMemoryInfo_v2;
   private final MemorySegment nvmlDeviceGetTemperature;
   private final MemorySegment nvmlDeviceGetPowerUsage;
   private final MemorySegment nvmlDeviceGetEnforcedPowerLimit;
@@ -122,24 +115,21 @@ final class FfmNvmlApi implements NvmlApi {
   private final MemorySegment nvmlDeviceGetMigMode;
   private final MemorySegment nvmlDeviceGetPersistenceMode;
   private final MemorySegment nvmlDeviceGetComputeRunningProcesses_v3;
-  private final List<String> missing = new ArrayList<>();
 
   /** Binds the functions of a library that stays loaded for the life of the process. */
   FfmNvmlApi(SharedLibrary library) {
     nvmlInit_v2 = symbol(library, "nvmlInit_v2");
     nvmlShutdown = symbol(library, "nvmlShutdown");
-    nvmlErrorString = symbol(library, "nvmlErrorString");
+    nvmlErrorString = library.find("nvmlErrorString");
     nvmlSystemGetDriverVersion = symbol(library, "nvmlSystemGetDriverVersion");
     nvmlSystemGetNVMLVersion = symbol(library, "nvmlSystemGetNVMLVersion");
     nvmlDeviceGetCount_v2 = symbol(library, "nvmlDeviceGetCount_v2");
     nvmlDeviceGetHandleByIndex_v2 = symbol(library, "nvmlDeviceGetHandleByIndex_v2");
-    nvmlDeviceGetHandleByUUID = symbol(library, "nvmlDeviceGetHandleByUUID");
     nvmlDeviceGetHandleByPciBusId_v2 = symbol(library, "nvmlDeviceGetHandleByPciBusId_v2");
     nvmlDeviceGetName = symbol(library, "nvmlDeviceGetName");
     nvmlDeviceGetUUID = symbol(library, "nvmlDeviceGetUUID");
     nvmlDeviceGetUtilizationRates = symbol(library, "nvmlDeviceGetUtilizationRates");
     nvmlDeviceGetMemoryInfo = symbol(library, "nvmlDeviceGetMemoryInfo");
-    nvmlDeviceGetMemoryInfo_v2 = symbol(library, "nvmlDeviceGetMemoryInfo_v2");
     nvmlDeviceGetTemperature = symbol(library, "nvmlDeviceGetTemperature");
     nvmlDeviceGetPowerUsage = symbol(library, "nvmlDeviceGetPowerUsage");
     nvmlDeviceGetEnforcedPowerLimit = symbol(library, "nvmlDeviceGetEnforcedPowerLimit");
@@ -159,12 +149,8 @@ final class FfmNvmlApi implements NvmlApi {
         symbol(library, "nvmlDeviceGetComputeRunningProcesses_v3");
   }
 
-  private MemorySegment symbol(SharedLibrary library, String name) {
-    return Downcalls.symbol(library, name, NvmlStatus.FUNCTION_NOT_FOUND.code(), missing);
-  }
-
-  private static AssertionError impossible(Throwable e) {
-    return new AssertionError("a downcall throws nothing of its own", e);
+  private static MemorySegment symbol(SharedLibrary library, String name) {
+    return Downcalls.symbol(library, name, NvmlStatus.FUNCTION_NOT_FOUND.code(), new ArrayList<>());
   }
 
   @Override
@@ -172,7 +158,7 @@ final class FfmNvmlApi implements NvmlApi {
     try {
       return (int) NVML_INIT_V2.invokeExact(nvmlInit_v2);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -181,16 +167,19 @@ final class FfmNvmlApi implements NvmlApi {
     try {
       return (int) NVML_SHUTDOWN.invokeExact(nvmlShutdown);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
   @Override
   public long nvmlErrorString(int result) {
+    if (nvmlErrorString.equals(MemorySegment.NULL)) {
+      return 0;
+    }
     try {
       return (long) NVML_ERROR_STRING.invokeExact(nvmlErrorString, result);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -200,7 +189,7 @@ final class FfmNvmlApi implements NvmlApi {
       return (int)
           NVML_SYSTEM_GET_DRIVER_VERSION.invokeExact(nvmlSystemGetDriverVersion, version, length);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -210,7 +199,7 @@ final class FfmNvmlApi implements NvmlApi {
       return (int)
           NVML_SYSTEM_GET_NVMLVERSION.invokeExact(nvmlSystemGetNVMLVersion, version, length);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -219,7 +208,7 @@ final class FfmNvmlApi implements NvmlApi {
     try {
       return (int) NVML_DEVICE_GET_COUNT_V2.invokeExact(nvmlDeviceGetCount_v2, deviceCount);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -230,17 +219,7 @@ final class FfmNvmlApi implements NvmlApi {
           NVML_DEVICE_GET_HANDLE_BY_INDEX_V2.invokeExact(
               nvmlDeviceGetHandleByIndex_v2, index, device);
     } catch (Throwable e) {
-      throw impossible(e);
-    }
-  }
-
-  @Override
-  public int nvmlDeviceGetHandleByUUID(MemorySegment uuid, MemorySegment device) {
-    try {
-      return (int)
-          NVML_DEVICE_GET_HANDLE_BY_UUID.invokeExact(nvmlDeviceGetHandleByUUID, uuid, device);
-    } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -251,7 +230,7 @@ final class FfmNvmlApi implements NvmlApi {
           NVML_DEVICE_GET_HANDLE_BY_PCI_BUS_ID_V2.invokeExact(
               nvmlDeviceGetHandleByPciBusId_v2, pciBusId, device);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -260,7 +239,7 @@ final class FfmNvmlApi implements NvmlApi {
     try {
       return (int) NVML_DEVICE_GET_NAME.invokeExact(nvmlDeviceGetName, device, name, length);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -269,7 +248,7 @@ final class FfmNvmlApi implements NvmlApi {
     try {
       return (int) NVML_DEVICE_GET_UUID.invokeExact(nvmlDeviceGetUUID, device, uuid, length);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -280,7 +259,7 @@ final class FfmNvmlApi implements NvmlApi {
           NVML_DEVICE_GET_UTILIZATION_RATES.invokeExact(
               nvmlDeviceGetUtilizationRates, device, utilization);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -289,17 +268,7 @@ final class FfmNvmlApi implements NvmlApi {
     try {
       return (int) NVML_DEVICE_GET_MEMORY_INFO.invokeExact(nvmlDeviceGetMemoryInfo, device, memory);
     } catch (Throwable e) {
-      throw impossible(e);
-    }
-  }
-
-  @Override
-  public int nvmlDeviceGetMemoryInfo_v2(long device, MemorySegment memory) {
-    try {
-      return (int)
-          NVML_DEVICE_GET_MEMORY_INFO_V2.invokeExact(nvmlDeviceGetMemoryInfo_v2, device, memory);
-    } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -310,7 +279,7 @@ final class FfmNvmlApi implements NvmlApi {
           NVML_DEVICE_GET_TEMPERATURE.invokeExact(
               nvmlDeviceGetTemperature, device, sensorType, temp);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -319,7 +288,7 @@ final class FfmNvmlApi implements NvmlApi {
     try {
       return (int) NVML_DEVICE_GET_POWER_USAGE.invokeExact(nvmlDeviceGetPowerUsage, device, power);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -330,7 +299,7 @@ final class FfmNvmlApi implements NvmlApi {
           NVML_DEVICE_GET_ENFORCED_POWER_LIMIT.invokeExact(
               nvmlDeviceGetEnforcedPowerLimit, device, limit);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -341,7 +310,7 @@ final class FfmNvmlApi implements NvmlApi {
           NVML_DEVICE_GET_TOTAL_ENERGY_CONSUMPTION.invokeExact(
               nvmlDeviceGetTotalEnergyConsumption, device, energy);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -351,7 +320,7 @@ final class FfmNvmlApi implements NvmlApi {
       return (int)
           NVML_DEVICE_GET_CLOCK_INFO.invokeExact(nvmlDeviceGetClockInfo, device, type, clock);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -362,7 +331,7 @@ final class FfmNvmlApi implements NvmlApi {
           NVML_DEVICE_GET_MAX_CLOCK_INFO.invokeExact(
               nvmlDeviceGetMaxClockInfo, device, type, clock);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -373,7 +342,7 @@ final class FfmNvmlApi implements NvmlApi {
           NVML_DEVICE_GET_CURRENT_CLOCKS_EVENT_REASONS.invokeExact(
               nvmlDeviceGetCurrentClocksEventReasons, device, clocksEventReasons);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -385,7 +354,7 @@ final class FfmNvmlApi implements NvmlApi {
           NVML_DEVICE_GET_CURRENT_CLOCKS_THROTTLE_REASONS.invokeExact(
               nvmlDeviceGetCurrentClocksThrottleReasons, device, clocksThrottleReasons);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -395,7 +364,7 @@ final class FfmNvmlApi implements NvmlApi {
       return (int)
           NVML_DEVICE_GET_ECC_MODE.invokeExact(nvmlDeviceGetEccMode, device, current, pending);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -407,7 +376,7 @@ final class FfmNvmlApi implements NvmlApi {
           NVML_DEVICE_GET_TOTAL_ECC_ERRORS.invokeExact(
               nvmlDeviceGetTotalEccErrors, device, errorType, counterType, eccCounts);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -416,7 +385,7 @@ final class FfmNvmlApi implements NvmlApi {
     try {
       return (int) NVML_DEVICE_GET_COMPUTE_MODE.invokeExact(nvmlDeviceGetComputeMode, device, mode);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -428,7 +397,7 @@ final class FfmNvmlApi implements NvmlApi {
           NVML_DEVICE_GET_MIG_MODE.invokeExact(
               nvmlDeviceGetMigMode, device, currentMode, pendingMode);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -438,7 +407,7 @@ final class FfmNvmlApi implements NvmlApi {
       return (int)
           NVML_DEVICE_GET_PERSISTENCE_MODE.invokeExact(nvmlDeviceGetPersistenceMode, device, mode);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -450,7 +419,7 @@ final class FfmNvmlApi implements NvmlApi {
           NVML_DEVICE_GET_COMPUTE_RUNNING_PROCESSES_V3.invokeExact(
               nvmlDeviceGetComputeRunningProcesses_v3, device, infoCount, infos);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 }

@@ -17,7 +17,7 @@ public interface NvmlApi {
   /** Ends it for one user. */
   int nvmlShutdown();
 
-  /** The address of a static string. */
+  /** The address of a static string; 0 where the library has none. */
   long nvmlErrorString(int result);
 
   /** Writes the driver's release, as in 580.65.06. */
@@ -31,9 +31,6 @@ public interface NvmlApi {
 
   /** Writes the {@code nvmlDevice_t} of an index, which is not CUDA's ordinal. */
   int nvmlDeviceGetHandleByIndex_v2(int index, MemorySegment device);
-
-  /** Writes the {@code nvmlDevice_t} of a UUID. */
-  int nvmlDeviceGetHandleByUUID(MemorySegment uuid, MemorySegment device);
 
   /** Writes the {@code nvmlDevice_t} of a place on the PCI bus. */
   int nvmlDeviceGetHandleByPciBusId_v2(MemorySegment pciBusId, MemorySegment device);
@@ -49,9 +46,6 @@ public interface NvmlApi {
 
   /** Writes an {@code nvmlMemory_t}. */
   int nvmlDeviceGetMemoryInfo(long device, MemorySegment memory);
-
-  /** Writes an {@code nvmlMemory_v2_t}, which holds its version. */
-  int nvmlDeviceGetMemoryInfo_v2(long device, MemorySegment memory);
 
   /** Writes degrees Celsius. */
   int nvmlDeviceGetTemperature(long device, int sensorType, MemorySegment temp);

@@ -96,16 +96,12 @@ final class FfmNvrtcApi implements NvrtcApi {
     return List.copyOf(missing);
   }
 
-  private static AssertionError impossible(Throwable e) {
-    return new AssertionError("a downcall throws nothing of its own", e);
-  }
-
   @Override
   public long nvrtcGetErrorString(int result) {
     try {
       return (long) NVRTC_GET_ERROR_STRING.invokeExact(nvrtcGetErrorString, result);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -114,7 +110,7 @@ final class FfmNvrtcApi implements NvrtcApi {
     try {
       return (int) NVRTC_VERSION.invokeExact(nvrtcVersion, major, minor);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -123,7 +119,7 @@ final class FfmNvrtcApi implements NvrtcApi {
     try {
       return (int) NVRTC_GET_NUM_SUPPORTED_ARCHS.invokeExact(nvrtcGetNumSupportedArchs, numArchs);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -132,7 +128,7 @@ final class FfmNvrtcApi implements NvrtcApi {
     try {
       return (int) NVRTC_GET_SUPPORTED_ARCHS.invokeExact(nvrtcGetSupportedArchs, supportedArchs);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -149,7 +145,7 @@ final class FfmNvrtcApi implements NvrtcApi {
           NVRTC_CREATE_PROGRAM.invokeExact(
               nvrtcCreateProgram, prog, src, name, numHeaders, headers, includeNames);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -158,7 +154,7 @@ final class FfmNvrtcApi implements NvrtcApi {
     try {
       return (int) NVRTC_DESTROY_PROGRAM.invokeExact(nvrtcDestroyProgram, prog);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -168,7 +164,7 @@ final class FfmNvrtcApi implements NvrtcApi {
       return (int)
           NVRTC_COMPILE_PROGRAM.invokeExact(nvrtcCompileProgram, prog, numOptions, options);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -177,7 +173,7 @@ final class FfmNvrtcApi implements NvrtcApi {
     try {
       return (int) NVRTC_GET_CUBINSIZE.invokeExact(nvrtcGetCUBINSize, prog, cubinSizeRet);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -186,7 +182,7 @@ final class FfmNvrtcApi implements NvrtcApi {
     try {
       return (int) NVRTC_GET_CUBIN.invokeExact(nvrtcGetCUBIN, prog, cubin);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -195,7 +191,7 @@ final class FfmNvrtcApi implements NvrtcApi {
     try {
       return (int) NVRTC_GET_PTXSIZE.invokeExact(nvrtcGetPTXSize, prog, ptxSizeRet);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -204,7 +200,7 @@ final class FfmNvrtcApi implements NvrtcApi {
     try {
       return (int) NVRTC_GET_PTX.invokeExact(nvrtcGetPTX, prog, ptx);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -213,7 +209,7 @@ final class FfmNvrtcApi implements NvrtcApi {
     try {
       return (int) NVRTC_GET_PROGRAM_LOG_SIZE.invokeExact(nvrtcGetProgramLogSize, prog, logSizeRet);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 
@@ -222,7 +218,7 @@ final class FfmNvrtcApi implements NvrtcApi {
     try {
       return (int) NVRTC_GET_PROGRAM_LOG.invokeExact(nvrtcGetProgramLog, prog, log);
     } catch (Throwable e) {
-      throw impossible(e);
+      throw Downcalls.rethrow(e);
     }
   }
 }

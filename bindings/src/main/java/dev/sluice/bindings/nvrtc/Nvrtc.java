@@ -14,6 +14,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -68,23 +69,26 @@ public final class Nvrtc {
       return load(List.of(named));
     }
     List<String> candidates = new ArrayList<>(List.of(LIBRARY));
-    LibrarySearch.ofMachine().find(LIBRARY).ifPresent(f -> candidates.add(f.file().toString()));
+    LibrarySearch.ofMachine()
+        .findAll(LIBRARY)
+        .forEach(found -> candidates.add(found.file().toString()));
     return load(candidates);
   }
 
-  private static Nvrtc load(List<String> candidates) {
+  /** Loads the first of these that is a whole NVRTC. */
+  static Nvrtc load(List<String> candidates) {
     List<String> reasons = new ArrayList<>();
     for (String candidate : candidates) {
       try {
         if (candidate.contains("/")) {
-          openBuiltins(Path.of(candidate));
+          openBuiltins(Path.of(candidate).toAbsolutePath().getParent());
         }
         FfmNvrtcApi api = new FfmNvrtcApi(SharedLibrary.open(candidate));
         if (api.missingSymbols().isEmpty()) {
           return new Nvrtc(api, candidate);
         }
         reasons.add(candidate + " lacks " + String.join(", ", api.missingSymbols()));
-      } catch (SharedLibrary.OpenException e) {
+      } catch (SharedLibrary.OpenException | InvalidPathException e) {
         reasons.add(candidate + ": " + e.getMessage());
       }
     }
@@ -96,15 +100,14 @@ public final class Nvrtc {
    * Opens what NVRTC opens by its bare name when it compiles, so that it is found in a folder that
    * the system's loader does not know.
    */
-  private static void openBuiltins(Path library) {
-    Path folder = library.toAbsolutePath().getParent();
+  private static void openBuiltins(Path folder) {
     try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, "libnvrtc-builtins.so*")) {
       for (Path file : files) {
         SharedLibrary.open(file.toString());
       }
     } catch (IOException | SharedLibrary.OpenException e) {
       // NVRTC itself says that it does not find them, when something is compiled.
-      LOG.log(System.Logger.Level.DEBUG, "the builtins of " + library, e);
+      LOG.log(System.Logger.Level.DEBUG, "the builtins of NVRTC in " + folder, e);
     }
   }
 
@@ -196,7 +199,10 @@ public final class Nvrtc {
             strings(arena, names));
     check(status, "nvrtcCreateProgram", name, "");
     return NativeHandle.own(
-        "nvrtcProgram", name, program.get(JAVA_LONG, 0), _ -> api.nvrtcDestroyProgram(program));
+        "nvrtcProgram",
+        name,
+        program.get(JAVA_LONG, 0),
+        _ -> check(api.nvrtcDestroyProgram(program), "nvrtcDestroyProgram", name, ""));
   }
 
   /** An array of C strings, or null where there is none. */
@@ -228,10 +234,18 @@ public final class Nvrtc {
     throw new NativeException(
         function,
         arguments,
-        status == null ? "nvrtcResult" : status.cName(),
+        status == null ? unknownName(code) : status.cName(),
         code,
         log,
         status == null ? "see nvrtcResult in the documentation of NVRTC" : status.remedy());
+  }
+
+  /** The library's own name of a result that is newer than this list. */
+  private String unknownName(int code) {
+    long text = api.nvrtcGetErrorString(code);
+    return text == 0
+        ? "nvrtcResult"
+        : MemorySegment.ofAddress(text).reinterpret(Long.MAX_VALUE).getString(0);
   }
 
   @Override

@@ -35,7 +35,8 @@ public enum NvrtcStatus {
   /** {@code NVRTC_ERROR_BUILTIN_OPERATION_FAILURE}. */
   BUILTIN_OPERATION_FAILURE(
       7,
-      "libnvrtc-builtins is missing beside libnvrtc: install all of NVRTC, or put its folder on LD_LIBRARY_PATH"),
+      "libnvrtc-builtins is missing beside libnvrtc: install all of NVRTC, or put its folder on"
+          + " LD_LIBRARY_PATH"),
 
   /** {@code NVRTC_ERROR_NO_NAME_EXPRESSIONS_AFTER_COMPILATION}. */
   NO_NAME_EXPRESSIONS_AFTER_COMPILATION(8, "see nvrtcResult in the documentation of NVRTC"),
@@ -50,7 +51,22 @@ public enum NvrtcStatus {
   INTERNAL_ERROR(11, "see nvrtcResult in the documentation of NVRTC"),
 
   /** {@code NVRTC_ERROR_TIME_FILE_WRITE_FAILED}. */
-  TIME_FILE_WRITE_FAILED(12, "see nvrtcResult in the documentation of NVRTC");
+  TIME_FILE_WRITE_FAILED(12, "see nvrtcResult in the documentation of NVRTC"),
+
+  /** {@code NVRTC_ERROR_NO_PCH_CREATE_ATTEMPTED}. */
+  NO_PCH_CREATE_ATTEMPTED(13, "see nvrtcResult in the documentation of NVRTC"),
+
+  /** {@code NVRTC_ERROR_PCH_CREATE_HEAP_EXHAUSTED}. */
+  PCH_CREATE_HEAP_EXHAUSTED(14, "see nvrtcResult in the documentation of NVRTC"),
+
+  /** {@code NVRTC_ERROR_PCH_CREATE}. */
+  PCH_CREATE(15, "see nvrtcResult in the documentation of NVRTC"),
+
+  /** {@code NVRTC_ERROR_CANCELLED}. */
+  CANCELLED(16, "see nvrtcResult in the documentation of NVRTC"),
+
+  /** {@code NVRTC_ERROR_TIME_TRACE_FILE_WRITE_FAILED}. */
+  TIME_TRACE_FILE_WRITE_FAILED(17, "see nvrtcResult in the documentation of NVRTC");
 
   private static final Map<Integer, NvrtcStatus> BY_CODE =
       Arrays.stream(values()).collect(Collectors.toMap(NvrtcStatus::code, status -> status));

@@ -3,6 +3,7 @@ package dev.sluice.bindings.tensorrt;
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import dev.sluice.bindings.library.Downcalls;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
@@ -33,7 +34,7 @@ final class Destructor {
     try {
       DELETE.invokeExact(deleting, address);
     } catch (Throwable e) {
-      throw new AssertionError("a downcall throws nothing of its own", e);
+      throw Downcalls.rethrow(e);
     }
   }
 }

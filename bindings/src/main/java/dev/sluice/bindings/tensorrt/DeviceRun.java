@@ -7,12 +7,13 @@ import dev.sluice.bindings.NativeException;
 import dev.sluice.bindings.NativeHandle;
 import dev.sluice.bindings.cuda.CudaApi;
 import dev.sluice.bindings.cuda.CudaConstants;
+import dev.sluice.bindings.cuda.CudaHandles;
 import dev.sluice.bindings.cuda.CudaStatus;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.function.LongConsumer;
+import java.util.function.LongToIntFunction;
 
 /**
  * The driver's side of the probe: a stream, device memory for {@link ProbeModel}, two events and a
@@ -49,7 +50,7 @@ final class DeviceRun implements AutoCloseable {
           api.cuStreamCreateWithPriority(out, CudaConstants.CU_STREAM_NON_BLOCKING, 0),
           "cuStreamCreateWithPriority",
           "non-blocking, priority 0");
-      stream = own("CUstream", api::cuStreamDestroy_v2);
+      stream = own("CUstream", "cuStreamDestroy_v2", api::cuStreamDestroy_v2);
       input = allocate(ProbeModel.INPUT, ProbeModel.INPUT_WIDTH);
       output = allocate(ProbeModel.OUTPUT, ProbeModel.OUTPUT_WIDTH);
       begin = event();
@@ -63,17 +64,18 @@ final class DeviceRun implements AutoCloseable {
   private NativeHandle allocate(String label, int width) {
     long sizeBytes = (long) ProbeModel.MAX_ROWS * width * Float.BYTES;
     check(api.cuMemAlloc_v2(out, sizeBytes), "cuMemAlloc_v2", label + ", " + sizeBytes + " bytes");
-    return own("CUdeviceptr", api::cuMemFree_v2);
+    return own("CUdeviceptr", "cuMemFree_v2", api::cuMemFree_v2);
   }
 
   private NativeHandle event() {
     check(api.cuEventCreate(out, CudaConstants.CU_EVENT_DEFAULT), "cuEventCreate", "default");
-    return own("CUevent", api::cuEventDestroy_v2);
+    return own("CUevent", "cuEventDestroy_v2", api::cuEventDestroy_v2);
   }
 
-  /** Owns what the last call wrote. A status of the release only repeats an earlier error. */
-  private NativeHandle own(String kind, LongConsumer release) {
-    NativeHandle handle = NativeHandle.own(kind, "probe", out.get(JAVA_LONG, 0), release);
+  /** Owns what the last call wrote. */
+  private NativeHandle own(String kind, String function, LongToIntFunction release) {
+    NativeHandle handle =
+        CudaHandles.own(api, kind, "probe", out.get(JAVA_LONG, 0), function, release);
     owned.push(handle);
     return handle;
   }
@@ -128,13 +130,13 @@ final class DeviceRun implements AutoCloseable {
     } finally {
       status = api.cuStreamEndCapture(stream.raw(), out);
       if (out.get(JAVA_LONG, 0) != 0) {
-        own("CUgraph", api::cuGraphDestroy);
+        own("CUgraph", "cuGraphDestroy", api::cuGraphDestroy);
       }
     }
     check(status, "cuStreamEndCapture", "");
     long graph = out.get(JAVA_LONG, 0);
     check(api.cuGraphInstantiateWithFlags(out, graph, 0), "cuGraphInstantiateWithFlags", "0");
-    graphExec = own("CUgraphExec", api::cuGraphExecDestroy);
+    graphExec = own("CUgraphExec", "cuGraphExecDestroy", api::cuGraphExecDestroy);
   }
 
   /** Puts the captured graph into the stream. */

@@ -3,8 +3,8 @@ package dev.sluice.bindings.tensorrt;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import dev.sluice.bindings.NativeException;
-import dev.sluice.bindings.cuda.CudaDevice;
 import dev.sluice.bindings.cuda.CudaApi;
+import dev.sluice.bindings.cuda.CudaDevice;
 import dev.sluice.bindings.cuda.CudaDriverLoader;
 import dev.sluice.bindings.cuda.CudaStatus;
 import dev.sluice.bindings.cuda.DriverProbe;
@@ -70,7 +70,7 @@ public final class GpuProbe {
             "No GPU to probe: " + driver.missing() + ". To change that: " + driver.remedy());
         return 0;
       }
-      case TOO_OLD, INCOMPLETE, FAILED -> {
+      case TOO_OLD, INCOMPLETE, FAILED, NO_USABLE_DEVICE -> {
         out.println(
             "The driver is not usable: "
                 + driver.missing()

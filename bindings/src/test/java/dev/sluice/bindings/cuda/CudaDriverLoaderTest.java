@@ -1,7 +1,10 @@
 package dev.sluice.bindings.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -25,7 +28,7 @@ class CudaDriverLoaderTest {
     // The stand-in answers an attribute with its own number, and memory beyond 32 bits.
     assertThat(report.devices())
         .containsExactly(
-            new CudaDevice(0, "Stand-in", 75, 76, 16, 5_368_709_123L, 4_294_967_301L, ""));
+            new CudaDevice(0, "Stand-in", 75, 76, 16, 5_368_709_123L, 4_294_967_301L, "", ""));
   }
 
   @Test
@@ -79,5 +82,19 @@ class CudaDriverLoaderTest {
 
     assertThat(DriverProbe.probe(CudaDriverLoader.load(file)).tried())
         .containsExactly(new DriverReport.Tried(file.toString(), "no such file"));
+  }
+
+  @Test
+  void aSegmentThatCannotBePassedIsNamedAsSuch() throws Exception {
+    Path file = StandInLibrary.driver(folder.resolve("libcuda.so.1"), 13_000, 0, "");
+    CudaApi api = CudaDriverLoader.load(file).api().orElseThrow();
+    MemorySegment closed;
+    try (Arena arena = Arena.ofConfined()) {
+      closed = arena.allocate(8);
+    }
+    assertThatThrownBy(() -> api.cuDriverGetVersion(closed))
+        .isInstanceOf(IllegalStateException.class);
+    assertThatThrownBy(() -> api.cuDriverGetVersion(MemorySegment.ofArray(new long[1])))
+        .isInstanceOf(IllegalArgumentException.class);
   }
 }

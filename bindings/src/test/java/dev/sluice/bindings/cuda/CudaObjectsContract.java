@@ -5,13 +5,16 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sluice.bindings.HandleLedger;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -174,11 +177,8 @@ abstract class CudaObjectsContract {
   /** Threads use what another closes under them: each use works, or names what was closed. */
   @Test
   void closingUnderOthersIsSafe() throws Exception {
-    try (Arena arena = Arena.ofShared();
-        ExecutorService workers = Executors.newFixedThreadPool(4)) {
-      MemorySegment out = arena.allocate(JAVA_LONG);
-      CudaStatus.check(api, api.cuCtxGetCurrent(out), "cuCtxGetCurrent", "");
-      long current = out.get(JAVA_LONG, 0);
+    long current = current();
+    try (ExecutorService workers = Executors.newFixedThreadPool(4)) {
       for (int round = 0; round < 50; round++) {
         CudaStream stream = CudaStream.create(api, "stream " + round, 0);
         CudaEvent event = CudaEvent.create(api, "event " + round, false);
@@ -205,5 +205,139 @@ abstract class CudaObjectsContract {
         }
       }
     }
+  }
+
+  /** Each nests what the other closes, in both orders, and spins: nothing waits for ever. */
+  @Test
+  void closingUnderACaptureIsSafe() throws Exception {
+    long current = current();
+    try (ExecutorService workers = Executors.newFixedThreadPool(4)) {
+      for (int round = 0; round < 20; round++) {
+        CudaStream stream = CudaStream.create(api, "stream " + round, 0);
+        CudaStream other = CudaStream.create(api, "other " + round, 0);
+        CudaEvent event = CudaEvent.create(api, "event " + round, false);
+        CountDownLatch capturing = new CountDownLatch(1);
+        List<Future<?>> uses = new ArrayList<>();
+        uses.add(
+            workers.submit(() ->
+                untilClosed(
+                    current,
+                    () ->
+                        stream
+                            .capture(() -> {
+                              for (int i = 0; i < 1000; i++) {
+                                event.record(stream);
+                                capturing.countDown();
+                              }
+                            })
+                            .close())));
+        for (int t = 0; t < 2; t++) {
+          uses.add(workers.submit(() -> untilClosed(current, other::isDone)));
+        }
+        capturing.await();
+        stream.close();
+        event.close();
+        other.close();
+        for (Future<?> use : uses) {
+          use.get(60, TimeUnit.SECONDS);
+        }
+      }
+    }
+  }
+
+  private void untilClosed(long context, Runnable use) {
+    api.cuCtxSetCurrent(context);
+    try {
+      while (true) {
+        use.run();
+      }
+    } catch (IllegalStateException e) {
+      assertThat(e).hasMessageContaining("after it was closed");
+    }
+  }
+
+  private long current() {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment out = arena.allocate(JAVA_LONG);
+      CudaStatus.check(api, api.cuCtxGetCurrent(out), "cuCtxGetCurrent", "");
+      return out.get(JAVA_LONG, 0);
+    }
+  }
+
+  @Test
+  void aStreamIsNotClosedByTheWorkThatItCaptures() {
+    try (CudaStream stream = CudaStream.create(api, "capturing", 0)) {
+      assertThatThrownBy(() -> stream.capture(stream::close))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("capturing")
+          .hasMessageContaining("when capture has returned");
+      assertThat(stream.isDone()).isTrue();
+    }
+  }
+
+  /** A thread without a context closes what others made, and so does one in a capture. */
+  @Test
+  void closingGivesBackWhateverTheThreadIsDoing() throws Exception {
+    DeviceMemory first = DeviceMemory.allocate(api, "first", 1 << 20);
+    DeviceMemory second = DeviceMemory.allocate(api, "second", 1 << 20);
+    CudaStream stream = CudaStream.create(api, "stream", 0);
+    CudaEvent event = CudaEvent.create(api, "event", false);
+    stream
+        .capture(() -> {
+          first.close();
+          event.close();
+        })
+        .close();
+    assertThat(first.isOpen()).isFalse();
+    try (ExecutorService worker = Executors.newSingleThreadExecutor()) {
+      worker
+          .submit(() -> {
+            second.close();
+            stream.close();
+            assertThat(current()).isZero();
+          })
+          .get();
+    }
+    assertThat(second.isOpen()).isFalse();
+    assertThat(stream.isOpen()).isFalse();
+    assertThat(HandleLedger.snapshot().live()).doesNotContainKeys("device memory", "CUstream");
+  }
+
+  @Test
+  void aPrimaryContextRestoresTheApplicationsOwn() throws Exception {
+    try (Arena arena = Arena.ofConfined();
+        DeviceMemory memory = DeviceMemory.allocate(api, "memory", 64)) {
+      long primary = current();
+      MemorySegment out = arena.allocate(JAVA_LONG);
+      CudaStatus.check(api, api.cuCtxCreate_v4(out, 0, 0, 0), "cuCtxCreate_v4", "");
+      long own = out.get(JAVA_LONG, 0);
+      assertThat(current()).isEqualTo(own).isNotEqualTo(primary);
+      try (PrimaryContext _ = PrimaryContext.enter(api, 0)) {
+        assertThat(current()).isEqualTo(primary);
+        try (PrimaryContext _ = PrimaryContext.enter(api, 0)) {
+          assertThat(read(memory)).hasSize(64);
+        }
+        assertThat(current()).isEqualTo(primary);
+      }
+      assertThat(current()).isEqualTo(own);
+      CudaStatus.check(api, api.cuCtxDestroy_v2(own), "cuCtxDestroy_v2", "");
+      CudaStatus.check(api, api.cuCtxSetCurrent(primary), "cuCtxSetCurrent", "");
+    }
+  }
+
+  @Test
+  void aPrimaryContextIsClosedWhereItWasEntered() throws Exception {
+    try (PrimaryContext entered = PrimaryContext.enter(api, 0);
+        ExecutorService worker = Executors.newSingleThreadExecutor()) {
+      worker
+          .submit(() -> {
+            assertThatThrownBy(entered::close)
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("on the thread that entered it");
+            assertThat(current()).isZero();
+          })
+          .get();
+    }
+    assertThat(current()).isNotZero();
   }
 }

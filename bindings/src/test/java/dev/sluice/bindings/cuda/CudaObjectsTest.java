@@ -1,11 +1,14 @@
 package dev.sluice.bindings.cuda;
 
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sluice.bindings.HandleLedger;
 import dev.sluice.bindings.sim.FaultPlan;
 import dev.sluice.bindings.sim.SimulatedCuda;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -109,5 +112,60 @@ class CudaObjectsTest extends CudaObjectsContract {
       }
     }
     assertThat(HandleLedger.snapshot().live()).isEqualTo(before.live());
+  }
+
+  /** What the driver does not take back is still there, and the ledger says so. */
+  @Test
+  void aRefusedReleaseIsNoClose() {
+    HandleLedger.Snapshot before = HandleLedger.snapshot();
+    FaultPlan faults = FaultPlan.none().failCall("cuMemFree_v2", 1, CudaStatus.INVALID_VALUE);
+    try (SimulatedCuda faulty = SimulatedCuda.builder().faults(faults).build()) {
+      CudaStatus.check(faulty, faulty.cuInit(0), "cuInit", "0");
+      try (PrimaryContext _ = PrimaryContext.enter(faulty, 0)) {
+        DeviceMemory memory = DeviceMemory.allocate(faulty, "refused", 64);
+        memory.close();
+        assertThat(memory.isOpen()).isTrue();
+        assertThat(HandleLedger.snapshot().live()).containsEntry("device memory", 1L);
+        assertThat(faulty.leaks()).anyMatch(leak -> leak.contains("64 bytes"));
+        memory.close();
+        assertThat(memory.isOpen()).isFalse();
+      }
+      assertThat(faulty.leaks()).isEmpty();
+    }
+    assertThat(HandleLedger.snapshot().live()).isEqualTo(before.live());
+  }
+
+  /** Memory of a context that is gone went with it. */
+  @Test
+  void closingAfterTheContextIsSilent() {
+    DeviceMemory memory;
+    CudaGraph graph;
+    try (SimulatedCuda other = SimulatedCuda.builder().build()) {
+      CudaStatus.check(other, other.cuInit(0), "cuInit", "0");
+      try (PrimaryContext _ = PrimaryContext.enter(other, 0);
+          CudaStream stream = CudaStream.create(other, "stream", 0)) {
+        memory = DeviceMemory.allocate(other, "late", 64);
+        graph = stream.capture(() -> {});
+      }
+      memory.close();
+      graph.close();
+      assertThat(memory.isOpen()).isFalse();
+      assertThat(other.leaks()).isEmpty();
+    }
+  }
+
+  /** The application destroys its context while ours is current. */
+  @Test
+  void aFormerContextThatIsGoneIsNotRestored() {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment out = arena.allocate(JAVA_LONG);
+      CudaStatus.check(cuda, cuda.cuCtxCreate_v4(out, 0, 0, 0), "cuCtxCreate", "");
+      long own = out.get(JAVA_LONG, 0);
+      try (PrimaryContext _ = PrimaryContext.enter(cuda, 0)) {
+        CudaStatus.check(cuda, cuda.cuCtxDestroy_v2(own), "cuCtxDestroy_v2", "");
+      }
+      CudaStatus.check(cuda, cuda.cuCtxGetCurrent(out), "cuCtxGetCurrent", "");
+      assertThat(out.get(JAVA_LONG, 0)).isZero();
+    }
   }
 }

@@ -36,17 +36,23 @@ class DriverProbeTest {
     assertThat(report.kernelRelease()).contains("580.95.05");
     assertThat(report.missing()).isEmpty();
     assertThat(report.remedy()).isEmpty();
-    assertThat(report.devices())
-        .containsExactly(
-            device(0, FakeCudaDriver.FREE_BYTES, ""), device(1, FakeCudaDriver.FREE_BYTES, ""));
+    assertThat(report.devices()).containsExactly(device(0), device(1));
     assertThat(report.devices().getFirst().architecture()).isEqualTo("sm90");
     assertThat(driver.retained()).isZero();
     assertThat(driver.currentContext()).isEqualTo(FakeCudaDriver.CALLERS_CONTEXT);
   }
 
-  private static CudaDevice device(int ordinal, long freeBytes, String note) {
+  private static CudaDevice device(int ordinal) {
     return new CudaDevice(
-        ordinal, "GPU of test", 9, 0, 132, FakeCudaDriver.TOTAL_BYTES, freeBytes, note);
+        ordinal,
+        "GPU of test",
+        9,
+        0,
+        132,
+        FakeCudaDriver.TOTAL_BYTES,
+        FakeCudaDriver.FREE_BYTES,
+        "",
+        "");
   }
 
   @ParameterizedTest
@@ -127,10 +133,14 @@ class DriverProbeTest {
 
     DriverReport report = probe(driver, "");
 
-    assertThat(report.ready()).isTrue();
+    assertThat(report.status()).isEqualTo(DriverReport.Status.NO_USABLE_DEVICE);
+    assertThat(report.missing()).startsWith("no device can be used: device 0: " + function + "(");
+    assertThat(report.remedy()).contains("no memory left");
     CudaDevice device = report.devices().getFirst();
+    assertThat(device.usable()).isFalse();
     assertThat(device.freeBytes()).isEqualTo(-1);
-    assertThat(device.note()).startsWith(function + "(").contains("no memory left");
+    assertThat(device.note()).startsWith(function + "(").contains("CUDA_ERROR_OUT_OF_MEMORY");
+    assertThat(device.remedy()).isEqualTo(report.remedy());
     assertThat(driver.retained()).isEqualTo(retainedAfterwards);
     assertThat(driver.currentContext()).isEqualTo(FakeCudaDriver.CALLERS_CONTEXT);
   }
@@ -179,9 +189,33 @@ class DriverProbeTest {
           assertThat(device.name()).isEqualTo("prohibited");
           assertThat(device.note())
               .contains("cuDevicePrimaryCtxRetain")
-              .contains("CUDA_ERROR_DEVICE_UNAVAILABLE")
-              .contains("nvidia-smi -c 0");
+              .contains("CUDA_ERROR_DEVICE_UNAVAILABLE");
+          assertThat(device.remedy()).contains("nvidia-smi -c 0");
         });
+    assertThat(report.status()).isEqualTo(DriverReport.Status.NO_USABLE_DEVICE);
+    GpuReport gpu = new GpuReport(report, List.of(), List.of());
+    assertThat(gpu.ok()).isFalse();
+    assertThat(gpu.missing())
+        .singleElement()
+        .asString()
+        .contains("device 0")
+        .contains("CUDA_ERROR_DEVICE_UNAVAILABLE");
+    assertThat(gpu.remedies()).singleElement().asString().contains("nvidia-smi -c 0");
+  }
+
+  @Test
+  void oneDeviceOfTwoIsEnoughAndTheOtherIsNamed() {
+    FaultPlan faults =
+        FaultPlan.none().failCall("cuDevicePrimaryCtxRetain", 2, CudaStatus.OUT_OF_MEMORY);
+    DriverReport report = probe(SimulatedCuda.builder().devices(2).faults(faults));
+    assertThat(report.status()).isEqualTo(DriverReport.Status.READY);
+    GpuReport gpu = new GpuReport(report, List.of(), List.of());
+    assertThat(gpu.ok()).isTrue();
+    assertThat(gpu.missing())
+        .singleElement()
+        .asString()
+        .startsWith("device 1 can't be used: cuDevicePrimaryCtxRetain(device 1)");
+    assertThat(gpu.remedies()).singleElement().asString().contains("no memory left");
   }
 
   @Test

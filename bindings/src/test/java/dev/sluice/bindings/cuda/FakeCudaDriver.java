@@ -157,7 +157,10 @@ public final class FakeCudaDriver {
       }
       case "cuGraphLaunch" -> captured.forEach(Runnable::run);
       case "cuEventElapsedTime_v2" -> ((MemorySegment) args[0]).set(JAVA_FLOAT, 0, 2);
-      case "cuStreamSynchronize", "cuEventRecord", "cuEventSynchronize" -> {}
+      case "cuStreamSynchronize",
+          "cuEventRecord",
+          "cuEventSynchronize",
+          "cuThreadExchangeStreamCaptureMode" -> {}
       case "cuMemFree_v2",
           "cuStreamDestroy_v2",
           "cuEventDestroy_v2",

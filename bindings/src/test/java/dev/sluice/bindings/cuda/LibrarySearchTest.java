@@ -110,6 +110,7 @@ class LibrarySearchTest {
         List.of(
             "libcudart.so.13",
             "libnvrtc.so.13",
+            "libnvrtc-builtins.so.13.0",
             "libnvinfer.so.11",
             "libnvinfer_plugin.so.11",
             "libnvonnxparser.so.11",
@@ -151,5 +152,69 @@ class LibrarySearchTest {
     assertThat(report.ok()).isTrue();
     assertThat(report.missing()).isEmpty();
     assertThat(report.remedies()).isEmpty();
+  }
+
+  @Test
+  void theReportMissesTheBuiltinsOfTheCompiler() throws IOException {
+    for (LibraryFinding needed : GpuReport.of(READY, search(Map.of())).libraries()) {
+      if (!needed.name().contains("builtins")) {
+        file("usr/lib64/" + needed.name());
+      }
+    }
+
+    GpuReport report = GpuReport.of(READY, search(Map.of()));
+
+    assertThat(report.ok()).isFalse();
+    assertThat(report.missing())
+        .containsExactly("libnvrtc-builtins.so.13* (NVRTC 13) was not found");
+    assertThat(report.remedies()).singleElement().asString().contains("cuda-nvrtc-13-0");
+    file("usr/lib64/libnvrtc-builtins.so.13.0");
+    assertThat(GpuReport.of(READY, search(Map.of())).ok()).isTrue();
+  }
+
+  @Test
+  void whatJavaCppUnpackedIsSaidToServeJavaCppOnly() throws IOException {
+    for (LibraryFinding needed : GpuReport.of(READY, search(Map.of())).libraries()) {
+      file("usr/lib64/" + needed.name());
+    }
+    Files.delete(root.resolve("usr/lib64/libnvinfer.so.11"));
+    Path unpacked = file("home/u/.javacpp/cache/redist.jar/org/libnvinfer.so.11");
+
+    GpuReport report = GpuReport.of(READY, search(Map.of()));
+
+    assertThat(report.missing())
+        .singleElement()
+        .asString()
+        .startsWith("libnvinfer.so.11 (TensorRT 11) is in JavaCPP's cache");
+    assertThat(report.remedies())
+        .containsExactly(
+            "start Java with the jars of org.bytedeco that JavaCPP unpacked on the class path, or"
+                + " add "
+                + unpacked.getParent()
+                + " to LD_LIBRARY_PATH before Java starts");
+  }
+
+  @Test
+  void findsEveryLibraryOfAName() throws IOException {
+    Path first = file("first/libnvrtc.so.13");
+    Path second = file("usr/lib64/libnvrtc.so.13");
+    LibrarySearch search = search(Map.of("LD_LIBRARY_PATH", first.getParent().toString()));
+
+    assertThat(search.findAll("libnvrtc.so.13"))
+        .extracting(LibrarySearch.Found::file)
+        .containsExactly(first, second);
+  }
+
+  /** As LD_LIBRARY_PATH=/opt/\u00e9 is under LC_ALL=C; a NUL is a name that no locale has. */
+  @Test
+  void aFolderWhoseNameCannotBeWrittenHoldsNothing() throws IOException {
+    Files.createDirectories(root.resolve("etc"));
+    Files.writeString(root.resolve("etc/ld.so.conf"), "/opt/\0a\ninclude \0b\n/opt/fine\n");
+    Path library = file("opt/fine/libnvrtc.so.13");
+    String bad = "/opt/\0c";
+    LibrarySearch search =
+        search(Map.of("LD_LIBRARY_PATH", bad, "CUDA_HOME", bad, "VIRTUAL_ENV", bad));
+
+    assertThat(search.find("libnvrtc.so.13").orElseThrow().file()).isEqualTo(library);
   }
 }

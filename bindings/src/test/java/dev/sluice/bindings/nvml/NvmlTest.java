@@ -4,11 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sluice.bindings.NativeException;
+import dev.sluice.bindings.cuda.CudaDriverLoader;
 import dev.sluice.bindings.cuda.StandInLibrary;
 import dev.sluice.bindings.nvml.generated.NvmlHeader;
 import java.lang.reflect.Method;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -25,13 +28,15 @@ class NvmlTest {
       int nvmlInit_v2(void) { users++; return INIT; }
       int nvmlShutdown(void) { users--; return 0; }
       int users_now(void) { return users; }
+      const char *nvmlErrorString(int r) { return r == 15 ? "words of the library" : "others"; }
+      int nvmlSystemGetNVMLVersion(char *v, u n) { strncpy(v, "13.580.65.06", n); return 0; }
       int nvmlSystemGetDriverVersion(char *v, u n) { strncpy(v, "580.65.06", n); return 0; }
       int nvmlDeviceGetCount_v2(u *n) { *n = 2; return 0; }
       int nvmlDeviceGetHandleByIndex_v2(u i, D *d) { *d = (D) (i + 10ul); return i < 2 ? 0 : 2; }
       int nvmlDeviceGetHandleByPciBusId_v2(const char *p, D *d) {
         *d = (D) 11; return strcmp(p, "0000:3B:00.0") ? 6 : 0;
       }
-      int nvmlDeviceGetName(D d, char *v, u n) { strncpy(v, "GPU of test", n); return LOST; }
+      int nvmlDeviceGetName(D d, char *v, u n) { strncpy(v, "GPU of test", n); return 0; }
       int nvmlDeviceGetUUID(D d, char *v, u n) { strncpy(v, "GPU-1234", n); return 0; }
       """;
 
@@ -40,7 +45,7 @@ class NvmlTest {
       int nvmlDeviceGetUtilizationRates(D d, u *r) { r[0] = 42; r[1] = 7; return 0; }
       int nvmlDeviceGetMemoryInfo(D d, ull *m) { m[0] = 80ull << 30; m[1] = 70ull << 30; m[2] = 10ull << 30; return 0; }
       int nvmlDeviceGetTemperature(D d, int s, u *t) { *t = s == 0 ? 61 : 0; return 0; }
-      int nvmlDeviceGetPowerUsage(D d, u *p) { *p = 350123; return 0; }
+      int nvmlDeviceGetPowerUsage(D d, u *p) { *p = 350123; return LOST; }
       int nvmlDeviceGetEnforcedPowerLimit(D d, u *p) { *p = 700000; return 0; }
       int nvmlDeviceGetTotalEnergyConsumption(D d, ull *e) { *e = 5000000000ull; return 0; }
       int nvmlDeviceGetClockInfo(D d, int t, u *c) { *c = t == 1 ? 1755 : 2619; return 0; }
@@ -53,18 +58,27 @@ class NvmlTest {
       int nvmlDeviceGetPersistenceMode(D d, u *m) { *m = 1; return 0; }
       struct P { u pid; ull used; u gpu, compute; };
       int nvmlDeviceGetComputeRunningProcesses_v3(D d, u *n, struct P *p) {
-        if (*n < 2) return 7;
-        *n = 2; p[0].pid = 4711; p[1].pid = 4712; return 0;
+        u room = *n; *n = PROCESSES;
+        if (room < *n) return 7;
+        for (u i = 0; i < *n; i++) p[i].pid = 4711 + i;
+        return 0;
       }
       """;
 
   @TempDir private Path folder;
 
   private Path library(String source, int init, int lost, String reasons) throws Exception {
+    return library(source, init, lost, reasons, 2);
+  }
+
+  private Path library(String source, int init, int lost, String reasons, int processes)
+      throws Exception {
     return StandInLibrary.compile(
         "gcc",
         folder.resolve("libnvidia-ml.so.1"),
-        "#define INIT "
+        "#define PROCESSES "
+            + processes
+            + "\n#define INIT "
             + init
             + "\n#define LOST "
             + lost
@@ -80,6 +94,7 @@ class NvmlTest {
   void readsAGpu() throws Exception {
     try (Nvml nvml = Nvml.load(library(GPU + ALL, 0, 0, EVENTS))) {
       assertThat(nvml.driverRelease()).isEqualTo("580.65.06");
+      assertThat(nvml.version()).isEqualTo("13.580.65.06");
       assertThat(nvml.count()).isEqualTo(2);
       for (int round = 0; round < 3; round++) {
         GpuReading gpu = nvml.readPci("0000:3B:00.0");
@@ -148,9 +163,61 @@ class NvmlTest {
     try (Nvml nvml = Nvml.load(library(GPU + ALL, 0, 15, EVENTS))) {
       assertThatThrownBy(() -> nvml.readIndex(0))
           .isInstanceOf(NativeException.class)
-          .hasMessageContaining("NVML_ERROR_GPU_IS_LOST")
+          .hasMessageContaining(
+              "nvmlDeviceGetPowerUsage(index 0) failed with NVML_ERROR_GPU_IS_LOST (15): words of"
+                  + " the library")
           .hasMessageContaining("dmesg");
+      assertThatThrownBy(() -> nvml.readPci("0000:3B:00.0"))
+          .isInstanceOf(NativeException.class)
+          .hasMessageContaining("nvmlDeviceGetPowerUsage(0000:3B:00.0)");
     }
+  }
+
+  @Test
+  void namesAllProcessesHoweverMany() throws Exception {
+    try (Nvml nvml = Nvml.load(library(GPU + ALL, 0, 0, EVENTS, 1000))) {
+      assertThat(nvml.readIndex(0).processes()).hasSize(1000).contains(4711L, 5710L);
+    }
+  }
+
+  /** A GPU on which more processes start between any two questions. */
+  @Test
+  void processesThatNeverFitAreAnError() throws Exception {
+    String more = ALL.replace("*n = PROCESSES", "*n = room + 1000");
+    try (Nvml nvml = Nvml.load(library(GPU + more, 0, 0, EVENTS))) {
+      assertThatThrownBy(() -> nvml.readIndex(0))
+          .isInstanceOf(NativeException.class)
+          .hasMessageContaining("nvmlDeviceGetComputeRunningProcesses_v3(index 0)")
+          .hasMessageContaining("NVML_ERROR_INSUFFICIENT_SIZE");
+    }
+  }
+
+  @Test
+  void looksWhereTheDriverIsAndSaysWhatItTried() throws Exception {
+    assertThat(CudaDriverLoader.candidates(Nvml.LIBRARY))
+        .contains(Nvml.LIBRARY, "/usr/lib/x86_64-linux-gnu/" + Nvml.LIBRARY);
+    Path driver = StandInLibrary.driver(folder.resolve("libcuda.so.1"), 13_000, 0, "");
+    assertThat(CudaDriverLoader.load(driver).api()).isPresent();
+    assertThat(CudaDriverLoader.candidates(Nvml.LIBRARY).getFirst()).endsWith("/" + Nvml.LIBRARY);
+    Path broken = Files.writeString(folder.resolve("broken.so"), "x".repeat(4096));
+    Path good = library(GPU, 0, 0, EVENTS);
+    try (Nvml nvml = Nvml.load(List.of(broken.toString(), good.toString()))) {
+      assertThat(nvml.count()).isEqualTo(2);
+    }
+    assertThatThrownBy(() -> Nvml.load(List.of(broken.toString(), "/nowhere/n.so")))
+        .isInstanceOf(NativeException.class)
+        .hasMessageContaining(broken + ": invalid ELF header; /nowhere/n.so: cannot open");
+  }
+
+  @Test
+  void anEndThatIsRefusedStaysOpen() throws Exception {
+    String again = GPU.replace("users--; return 0;", "return --users < 0 ? 0 : 999;");
+    Nvml nvml = Nvml.load(library(again, 0, 0, EVENTS));
+    nvml.close();
+    assertThat(nvml.count()).isEqualTo(2);
+    nvml.close();
+    nvml.close();
+    assertThatThrownBy(nvml::count).isInstanceOf(IllegalStateException.class);
   }
 
   @Test
@@ -163,7 +230,7 @@ class NvmlTest {
     assertThatThrownBy(() -> Nvml.load(folder.resolve("nothing.so")))
         .isInstanceOf(NativeException.class)
         .hasMessageContaining("no NVML")
-        .hasMessageContaining("install the NVIDIA driver");
+        .hasMessageContaining("it comes with the NVIDIA driver");
   }
 
   @Test

@@ -63,6 +63,31 @@ class NvrtcTest {
         .hasMessageContaining("nvrtcCompileProgram");
   }
 
+  /** A whole NVRTC behind a broken one, whose every function returns a status of its own. */
+  @Test
+  void takesTheFirstThatIsWhole(@TempDir Path folder) throws Exception {
+    Path broken =
+        StandInLibrary.compile(
+            "gcc", folder.resolve("broken.so"), "int nvrtcVersion(int *a, int *b) {return 0;}");
+    String source =
+        Arrays.stream(NvrtcApi.class.getMethods())
+            .map(Method::getName)
+            .filter(name -> !name.equals("nvrtcGetErrorString"))
+            .map(name -> "int " + name + "(void) { return 4711; }\n")
+            .collect(Collectors.joining());
+    Path whole =
+        StandInLibrary.compile(
+            "gcc",
+            folder.resolve("whole.so"),
+            source + "const char *nvrtcGetErrorString(int e) { return \"NVRTC_ERROR_OF_TEST\"; }");
+    Nvrtc nvrtc =
+        Nvrtc.load(List.of("/nowhere/n.so", "/bad/\0", broken.toString(), whole.toString()));
+    assertThat(nvrtc.library()).isEqualTo(whole.toString());
+    assertThatThrownBy(nvrtc::version)
+        .isInstanceOf(NativeException.class)
+        .hasMessageContaining("nvrtcVersion() failed with NVRTC_ERROR_OF_TEST (4711)");
+  }
+
   @Test
   void compilesAndSaysWhatDoesNot() {
     Nvrtc nvrtc;

@@ -80,11 +80,12 @@ final class DoctorCommand implements Callable<Integer> {
     object.put("nvrtc", health.nvrtc());
     object.put("gpus", health.gpus());
     object.put("nvml", health.noNvml().isEmpty() ? "ok" : health.noNvml());
+    object.put("nvmlVersion", health.nvmlVersion().isEmpty() ? null : health.nvmlVersion());
     object.put(
         "builderResources",
         gpu.builderResources().stream().map(found -> found.file().toString()).toList());
     object.put("missing", gpu.missing());
-    object.put("remedy", gpu.remedies());
+    object.put("remedy", health.withRemedy(gpu.remedies()));
     return object;
   }
 
@@ -100,10 +101,12 @@ final class DoctorCommand implements Callable<Integer> {
     table.print(out);
   }
 
-  private static void text(GpuReport gpu, GpuHealth health, PrintWriter out) {
+  /** For people. */
+  static void text(GpuReport gpu, GpuHealth health, PrintWriter out) {
     DriverReport driver = gpu.driver();
     out.println(
-        "cuda: " + (gpu.ok() ? "the machine has what it takes" : "not usable on this machine"));
+        "cuda: "
+            + (gpu.ok() ? "the machine has what it takes" : "not usable on this machine as it is"));
     TextTable table = new TextTable();
     table.row(
         "driver",
@@ -114,6 +117,9 @@ final class DoctorCommand implements Callable<Integer> {
                 + (driver.cudaVersion() == 0
                     ? ""
                     : ", CUDA " + DriverReport.cudaVersionText(driver.cudaVersion())));
+    if (driver.library().isEmpty()) {
+      driver.tried().forEach(tried -> table.row("tried", tried.place() + ": " + tried.outcome()));
+    }
     for (CudaDevice device : driver.devices()) {
       table.row(
           "device",
@@ -136,7 +142,7 @@ final class DoctorCommand implements Callable<Integer> {
                   found.file() + (found.version().isEmpty() ? "" : ", " + found.version())));
     }
     health.rows(table);
-    advice(gpu.missing(), gpu.remedies(), table);
+    advice(gpu.missing(), health.withRemedy(gpu.remedies()), table);
     table.print(out);
   }
 

@@ -18,21 +18,28 @@ import java.util.OptionalLong;
  *
  * @param nvrtc the compiler's facts, or why there is none
  * @param gpus facts of each GPU, in NVML's order
+ * @param nvmlVersion NVML's version; empty where it does not answer
  * @param noNvml why NVML does not answer; empty where it does
+ * @param nvmlRemedy what to do about that; empty where it does
  */
-record GpuHealth(Map<String, Object> nvrtc, List<Map<String, Object>> gpus, String noNvml) {
+record GpuHealth(
+    Map<String, Object> nvrtc,
+    List<Map<String, Object>> gpus,
+    String nvmlVersion,
+    String noNvml,
+    String nvmlRemedy) {
   /** Asks this machine's libraries. */
   static GpuHealth ofMachine() {
-    List<Map<String, Object>> gpus = new ArrayList<>();
-    String noNvml = "";
+    Map<String, Object> nvrtc = compiler();
     try (Nvml nvml = Nvml.load()) {
+      List<Map<String, Object>> gpus = new ArrayList<>();
       for (int index = 0; index < nvml.count(); index++) {
         gpus.add(facts(nvml, index));
       }
+      return new GpuHealth(nvrtc, gpus, nvml.version(), "", "");
     } catch (NativeException e) {
-      noNvml = e.getMessage();
+      return new GpuHealth(nvrtc, List.of(), "", e.failure(), e.remedy());
     }
-    return new GpuHealth(compiler(), gpus, noNvml);
   }
 
   private static Map<String, Object> compiler() {
@@ -83,6 +90,15 @@ record GpuHealth(Map<String, Object> nvrtc, List<Map<String, Object>> gpus, Stri
     return facts;
   }
 
+  /** A list of remedies, with NVML's behind it where it does not answer. */
+  List<String> withRemedy(List<String> remedies) {
+    List<String> all = new ArrayList<>(remedies);
+    if (!nvmlRemedy.isEmpty()) {
+      all.add(nvmlRemedy);
+    }
+    return all;
+  }
+
   private static void put(Map<String, Object> facts, String name, OptionalLong value) {
     value.ifPresent(number -> facts.put(name, number));
   }
@@ -94,6 +110,7 @@ record GpuHealth(Map<String, Object> nvrtc, List<Map<String, Object>> gpus, Stri
         nvrtc.containsKey("missing")
             ? "none: " + nvrtc.get("missing")
             : "NVRTC " + nvrtc.get("version") + ", " + nvrtc.get("library"));
+    table.row("nvml", noNvml.isEmpty() ? nvmlVersion : "none: " + noNvml);
     for (Map<String, Object> gpu : gpus) {
       List<String> words = new ArrayList<>();
       gpu.forEach((name, value) -> {

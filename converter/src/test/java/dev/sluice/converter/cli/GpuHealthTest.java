@@ -2,6 +2,8 @@ package dev.sluice.converter.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sluice.bindings.cuda.DriverReport;
+import dev.sluice.bindings.cuda.GpuReport;
 import dev.sluice.bindings.nvml.GpuReading;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -12,6 +14,8 @@ import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 
 class GpuHealthTest {
+  private static final Map<String, Object> NVRTC = Map.of("version", "13.0", "library", "l");
+
   @Test
   void leavesOutWhatAGpuDoesNotTell() {
     OptionalLong none = OptionalLong.empty();
@@ -50,11 +54,36 @@ class GpuHealthTest {
             "processes")
         .containsEntry("temperatureC", 61L);
     TextTable table = new TextTable();
-    new GpuHealth(Map.of("version", "13.0", "library", "l"), List.of(facts), "").rows(table);
+    new GpuHealth(NVRTC, List.of(facts), "13.580.65.06", "", "").rows(table);
     StringWriter text = new StringWriter();
     table.print(new PrintWriter(text, true));
     assertThat(text.toString())
-        .contains("NVRTC 13.0", "temperatureC 61", "slowedBy [software power cap]")
+        .contains("NVRTC 13.0", "13.580.65.06", "temperatureC 61", "slowedBy [software power cap]")
         .doesNotContain("processes");
+  }
+
+  /** People are told as much of what is missing as machines. */
+  @Test
+  void saysWhyThereIsNoNvmlAndWhereADriverWasLookedFor() {
+    GpuHealth health = new GpuHealth(NVRTC, List.of(), "", "dlopen(n.so) failed", "install that");
+    DriverReport driver =
+        new DriverReport(
+            DriverReport.Status.NO_DRIVER,
+            Optional.empty(),
+            Optional.empty(),
+            Optional.empty(),
+            0,
+            List.of(),
+            List.of(new DriverReport.Tried("/usr/lib64/libcuda.so.1", "no such file")),
+            "no CUDA driver",
+            "install a driver");
+    StringWriter text = new StringWriter();
+    DoctorCommand.text(
+        new GpuReport(driver, List.of(), List.of()), health, new PrintWriter(text, true));
+    assertThat(text.toString())
+        .containsPattern("nvml +none: dlopen\\(n.so\\) failed")
+        .containsPattern("tried +/usr/lib64/libcuda.so.1: no such file")
+        .containsPattern("remedy +install a driver")
+        .containsPattern("remedy +install that");
   }
 }

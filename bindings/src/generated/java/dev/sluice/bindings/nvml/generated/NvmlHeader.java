@@ -347,26 +347,6 @@ public class NvmlHeader extends NvmlHeader$shared {
         return nvmlDeviceGetHandleByIndex_v2.DESC;
     }
 
-    private static class nvmlDeviceGetHandleByUUID {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            NvmlHeader.C_INT,
-            NvmlHeader.C_POINTER,
-            NvmlHeader.C_POINTER
-        );
-
-
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * nvmlReturn_t nvmlDeviceGetHandleByUUID(const char *uuid, nvmlDevice_t *device)
-     * }
-     */
-    public static FunctionDescriptor nvmlDeviceGetHandleByUUID$descriptor() {
-        return nvmlDeviceGetHandleByUUID.DESC;
-    }
-
     private static class nvmlDeviceGetHandleByPciBusId_v2 {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             NvmlHeader.C_INT,
@@ -630,26 +610,6 @@ public class NvmlHeader extends NvmlHeader$shared {
      */
     public static FunctionDescriptor nvmlDeviceGetMemoryInfo$descriptor() {
         return nvmlDeviceGetMemoryInfo.DESC;
-    }
-
-    private static class nvmlDeviceGetMemoryInfo_v2 {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            NvmlHeader.C_INT,
-            NvmlHeader.C_POINTER,
-            NvmlHeader.C_POINTER
-        );
-
-
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t *memory)
-     * }
-     */
-    public static FunctionDescriptor nvmlDeviceGetMemoryInfo_v2$descriptor() {
-        return nvmlDeviceGetMemoryInfo_v2.DESC;
     }
 
     private static class nvmlDeviceGetComputeMode {

@@ -70,6 +70,26 @@ public class NvrtcHeader extends NvrtcHeader$shared {
     public static int NVRTC_ERROR_TIME_FILE_WRITE_FAILED() {
         return NVRTC_ERROR_TIME_FILE_WRITE_FAILED;
     }
+    private static final int NVRTC_ERROR_NO_PCH_CREATE_ATTEMPTED = (int)13L;
+    public static int NVRTC_ERROR_NO_PCH_CREATE_ATTEMPTED() {
+        return NVRTC_ERROR_NO_PCH_CREATE_ATTEMPTED;
+    }
+    private static final int NVRTC_ERROR_PCH_CREATE_HEAP_EXHAUSTED = (int)14L;
+    public static int NVRTC_ERROR_PCH_CREATE_HEAP_EXHAUSTED() {
+        return NVRTC_ERROR_PCH_CREATE_HEAP_EXHAUSTED;
+    }
+    private static final int NVRTC_ERROR_PCH_CREATE = (int)15L;
+    public static int NVRTC_ERROR_PCH_CREATE() {
+        return NVRTC_ERROR_PCH_CREATE;
+    }
+    private static final int NVRTC_ERROR_CANCELLED = (int)16L;
+    public static int NVRTC_ERROR_CANCELLED() {
+        return NVRTC_ERROR_CANCELLED;
+    }
+    private static final int NVRTC_ERROR_TIME_TRACE_FILE_WRITE_FAILED = (int)17L;
+    public static int NVRTC_ERROR_TIME_TRACE_FILE_WRITE_FAILED() {
+        return NVRTC_ERROR_TIME_TRACE_FILE_WRITE_FAILED;
+    }
 
     private static class nvrtcGetErrorString {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
