@@ -51,7 +51,8 @@ __device__ inline float load_f32(f16 x) {
 #else
   u32 sign = (u32)(x.bits & 0x8000u) << 16;
   u32 exponent = (x.bits >> 10) & 31, fraction = x.bits & 0x3ffu;
-  if (exponent == 31) return bits_float(sign | 0x7f800000u | (fraction << 13));
+  // A device's conversion gives the same for every NaN.
+  if (exponent == 31) return bits_float(fraction ? 0x7fffffffu : sign | 0x7f800000u);
   if (exponent == 0) {
     // A subnormal is its fraction times 2^-24, which a float holds exactly.
     float value = (float)fraction * 5.9604644775390625e-8f;

@@ -5,7 +5,7 @@
 
 struct Affine { float a[4], b[4]; };
 
-__device__ inline void put(float x, float *out) { *out = x; }
+__device__ inline void put(float x, float *out) { store_f32(x, out); }
 __device__ inline void put(float x, f16 *out) { store_f32(x, out); }
 __device__ inline void put(float x, i8 *out) {
   float r = rintf(x);
