@@ -51,7 +51,8 @@ __device__ inline float load_f32(f16 x) {
 #else
   u32 sign = (u32)(x.bits & 0x8000u) << 16;
   u32 exponent = (x.bits >> 10) & 31, fraction = x.bits & 0x3ffu;
-  if (exponent == 31) return bits_float(sign | 0x7f800000u | (fraction << 13));
+  // A device's conversion gives the same for every NaN.
+  if (exponent == 31) return bits_float(fraction ? 0x7fffffffu : sign | 0x7f800000u);
   if (exponent == 0) {
     // A subnormal is its fraction times 2^-24, which a float holds exactly.
     float value = (float)fraction * 5.9604644775390625e-8f;
@@ -60,6 +61,9 @@ __device__ inline float load_f32(f16 x) {
   return bits_float(sign | ((exponent + 112) << 23) | (fraction << 13));
 #endif
 }
+
+// Exact, by an addition: the unit that converts has a quarter of the adders' rate.
+__device__ inline float load_f32(u8 x) { return bits_float(0x4b000000u | x) - 8388608.0f; }
 
 __device__ inline float load_f32(bf16 x) { return bits_float((u32)x.bits << 16); }
 
@@ -97,11 +101,36 @@ __device__ inline void store_f32(float x, bf16 *out) {
   out->bits = x != x ? (u16)0x7fc0 : (u16)((bits + 0x7fffu + ((bits >> 16) & 1)) >> 16);
 }
 
+// The whole number nearest to x, ties to even, kept within [low, high], which lie within +-2^21; a
+// NaN becomes 0. The low 16 bits alone are right. In the sum the unit of the last place is 1, so that
+// the addition rounds: the unit that rounds and converts has a quarter of the adders' rate.
+__device__ inline u32 nearest(float x, float low, float high) {
+  x = x != x ? 0.0f : x;
+  x = x < low ? low : x;
+  x = x > high ? high : x;
+  return float_bits(x + 12582912.0f);
+}
+
+__device__ inline void store_f32(float x, i8 *out) { *out = (i8)nearest(x, -128.0f, 127.0f); }
+
 __device__ inline i64 thread_index() { return (i64)blockIdx.x * blockDim.x + threadIdx.x; }
 
 __device__ inline i64 thread_count() { return (i64)gridDim.x * blockDim.x; }
 
 __device__ inline bool aligned(const void *p, int bytes) { return ((u64)p & (bytes - 1)) == 0; }
+
+typedef Pack<u32, 4> Word;  // what a thread moves at a time
+
+// Word i of the bytes that begin `shift` (0 to 15) bytes after the first of N + 1 aligned words, for
+// all i < N. Every subscript is a constant, so that all of it stays in registers.
+template <int N> __device__ inline void shift_words(const Word *in, int shift, Word *out) {
+  u32 v[4 * N + 4];
+  SLUICE_UNROLL for (int i = 0; i < 4 * N + 4; i++) v[i] = in[i / 4].e[i % 4];
+  SLUICE_UNROLL for (int i = 0; i < 4 * N + 2; i++) v[i] = shift & 8 ? v[i + 2] : v[i];
+  SLUICE_UNROLL for (int i = 0; i < 4 * N + 1; i++) v[i] = shift & 4 ? v[i + 1] : v[i];
+  SLUICE_UNROLL for (int i = 0; i < 4 * N; i++)
+    out[i / 4].e[i % 4] = __funnelshift_r(v[i], v[i + 1], 8 * (shift & 3));
+}
 
 // dst[i] = f(src[i]) for i < n, for any alignment of elements: the wider side moves 16 bytes at a
 // time, the other as many elements, so that a warp touches whole lines on both; four of these are in

@@ -17,16 +17,10 @@ CAST(cast_f16_bf16, f16, bf16)
 CAST(cast_bf16_f32, bf16, float)
 CAST(cast_bf16_f16, bf16, f16)
 
-// clamp(round(x / scale) + zero), ties to even; a NaN becomes the zero point.
+// clamp(round(x / scale) + zero), ties to even; a NaN becomes the zero point. The bounds are whole
+// numbers, so that it is the same whether the quotient is rounded before or after it is clamped.
 template <class Q> __device__ inline Q quantized(float x, float scale, int zero, int low, int high) {
-  float r = rintf(x / scale);
-  float least = (float)(low - zero), most = (float)(high - zero);
-  if (r != r) r = 0;
-  r = r < least ? least : r > most ? most : r;
-#ifdef SLUICE_BREAK
-  r = r == 3 ? 4 : r;
-#endif
-  return (Q)((int)r + zero);
+  return (Q)(nearest(x / scale, (float)(low - zero), (float)(high - zero)) + (u32)zero);
 }
 
 // rows x inner elements; row r has scale and zero point number r % channels.

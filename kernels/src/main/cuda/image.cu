@@ -3,48 +3,79 @@
 // compiler must not contract it (-fmad=false): the Java reference does the same.
 #include "common.cuh"
 
+constexpr int MAX_THREADS = 256;  // of a block
+
+// The numbers of each channel of the source.
 struct Affine { float a[4], b[4]; };
 
-__device__ inline void put(float x, float *out) { *out = x; }
-__device__ inline void put(float x, f16 *out) { store_f32(x, out); }
-__device__ inline void put(float x, i8 *out) {
-  float r = rintf(x);
-  if (r != r) r = 0;
-  *out = (i8)(int)(r < -128.0f ? -128.0f : r > 127.0f ? 127.0f : r);
+template <class D> __device__ inline D number(u8 v, float a, float b) {
+  D x;
+  store_f32(load_f32(v) * a + b, &x);
+  return x;
 }
 
-__device__ inline int source_channel(int c, int channels, int reverse) {
+// Where a channel goes, or comes from.
+__device__ inline int other_channel(int c, int channels, int reverse) {
   return reverse && channels >= 3 && c < 3 ? 2 - c : c;
 }
 
-// No resizing: P pixels a thread, 16 bytes a plane, where everything is aligned for that.
-template <class D, int C>
-__device__ inline void plain_image(const u8 *src, D *dst, i64 pixels, int reverse, Affine k) {
-  constexpr int P = 16 / sizeof(D);
-  typedef Pack<u8, P> Bytes;  // C of these hold P pixels
-  typedef Pack<D, P> Out;
-  const bool vector = aligned(src, P) && aligned(dst, 16) && pixels * sizeof(D) % 16 == 0;
-  const i64 groups = vector ? pixels / P : 0, step = thread_count();
-  for (i64 g = thread_index(); g < groups; g += step) {
-    union { Bytes part[C]; u8 e[C * P]; } in;
-    const Bytes *from = (const Bytes *)(src + g * P * C);
-    SLUICE_UNROLL for (int i = 0; i < C; i++) in.part[i] = from[i];
-    SLUICE_UNROLL for (int c = 0; c < C; c++) {
-      Out out;
-      SLUICE_UNROLL for (int p = 0; p < P; p++) {
-        // Both subscripts are constants once the loops are unrolled.
-        float v = (float)(reverse && C >= 3 && c < 3 ? in.e[p * C + (c < 3 ? 2 - c : c)]
-                                                     : in.e[p * C + c]);
-        put(v * k.a[c] + k.b[c], &out.e[p]);
-      }
-      *(Out *)(dst + c * pixels + g * P) = out;
+// Elements before a plane's first multiple of 16 bytes.
+template <class D> __device__ inline int head_of(const D *plane) {
+  return (int)((16 - ((u64)plane & 15)) & 15) / (int)sizeof(D);
+}
+
+// Copies bytes to where they lie in words as they do now; whole words at once.
+__device__ inline void stage(const u8 *src, i64 bytes, Word *tile) {
+  const int skew = (int)((u64)src & 15);
+  for (i64 i = threadIdx.x; 16 * i < skew + bytes; i += blockDim.x) {
+    const i64 at = 16 * i - skew;
+    if (at >= 0 && at + 16 <= bytes) {
+      tile[i] = *(const Word *)(src + at);
+    } else {
+      for (int b = 0; b < 16; b++)
+        if (at + b >= 0 && at + b < bytes) ((u8 *)(tile + i))[b] = src[at + b];
     }
   }
-  for (i64 i = groups * P + thread_index(); i < pixels; i += step)
-    for (int c = 0; c < C; c++) {
-      float v = (float)src[i * C + source_channel(c, C, reverse)];
-      put(v * k.a[c] + k.b[c], dst + c * pixels + i);
+}
+
+// No resizing. A block stages the bytes of a tile of pixels; then each thread writes 16 bytes of each
+// plane: P pixels. A plane's words begin at its first multiple of 16 bytes, up to P - 1 pixels after
+// the tile's first, for which a tile holds P pixels of the next. What is before a plane's first word
+// and behind its last goes one by one.
+template <class D, int C>
+__device__ inline void plain_image(const u8 *src, D *dst, i64 pixels, int reverse, const Affine &k,
+                                   Word *tile) {
+  constexpr int P = 16 / sizeof(D), N = (P * C + 15) / 16;
+  typedef Pack<D, P> Out;
+  const i64 together = (i64)blockDim.x * P;
+  for (i64 first = blockIdx.x * together; first < pixels; first += gridDim.x * together) {
+    const u8 *from = src + first * C;
+    const i64 there = pixels - first < together + P ? pixels - first : together + P;
+    __syncthreads();
+    stage(from, there * C, tile);
+    __syncthreads();
+    SLUICE_UNROLL for (int c = 0; c < C; c++) {
+      D *plane = dst + other_channel(c, C, reverse) * pixels;
+      const int head = head_of(plane), at = head + (int)threadIdx.x * P;
+      if (at + P > there) continue;
+      const int byte = (int)((u64)from & 15) + at * C;
+      union { Word word[N]; u8 e[16 * N]; } in;
+      shift_words<N>(tile + byte / 16, byte & 15, in.word);
+      Out out;
+      SLUICE_UNROLL for (int p = 0; p < P; p++)
+        out.e[p] = number<D>(in.e[p * C + c], k.a[c], k.b[c]);
+      ((Out *)(plane + head))[first / P + threadIdx.x] = out;
     }
+  }
+  SLUICE_UNROLL for (int c = 0; c < C; c++) {
+    D *plane = dst + other_channel(c, C, reverse) * pixels;
+    const i64 head = head_of(plane);
+    const i64 whole = head < pixels ? (pixels - head) / P * P : 0;
+    for (i64 i = thread_index(); i < pixels - whole; i += thread_count()) {
+      const i64 at = i < head ? i : i + whole;
+      plane[at] = number<D>(src[at * C + c], k.a[c], k.b[c]);
+    }
+  }
 }
 
 // The part of the output that an image of h x w fills, when it keeps its shape.
@@ -70,7 +101,7 @@ __device__ inline float source_place(int i, int from, int to) {
 template <class D>
 __device__ inline void resized_image(const u8 *src, int h, int w, D *dst, int out_h, int out_w,
                                      int channels, int keep_shape, int reverse, float fill,
-                                     Affine k) {
+                                     const Affine &k) {
   int fit_h = out_h, fit_w = out_w;
   const bool there = h > 0 && w > 0;
   if (there && keep_shape) letterbox(h, w, out_h, out_w, &fit_h, &fit_w);
@@ -93,16 +124,17 @@ __device__ inline void resized_image(const u8 *src, int h, int w, D *dst, int ou
       p10 = ((i64)y1 * w + x0) * channels;
       p11 = ((i64)y1 * w + x1) * channels;
     }
-    for (int c = 0; c < channels; c++) {
+    SLUICE_UNROLL for (int c = 0; c < 4; c++) {
+      if (c >= channels) break;
       float v = fill;
       if (inside) {
-        const u8 *s = src + source_channel(c, channels, reverse);
-        const float v00 = (float)s[p00], v01 = (float)s[p01];
-        const float v10 = (float)s[p10], v11 = (float)s[p11];
+        const u8 *s = src + c;
+        const float v00 = load_f32(s[p00]), v01 = load_f32(s[p01]);
+        const float v10 = load_f32(s[p10]), v11 = load_f32(s[p11]);
         const float upper = v00 + fx * (v01 - v00), lower = v10 + fx * (v11 - v10);
         v = upper + fy * (lower - upper);
       }
-      put(v * k.a[c] + k.b[c], dst + c * pixels + i);
+      store_f32(v * k.a[c] + k.b[c], dst + other_channel(c, channels, reverse) * pixels + i);
     }
   }
 }
@@ -116,17 +148,20 @@ __device__ inline void resized_image(const u8 *src, int h, int w, D *dst, int ou
                                   int channels, int resize, int reverse, float fill, float a0, \
                                   float a1, float a2, float a3, float b0, float b1, float b2,  \
                                   float b3) {                                                  \
-    const Affine k = {{a0, a1, a2, a3}, {b0, b1, b2, b3}};                                     \
+    const bool turned = reverse && channels >= 3;                                              \
+    const Affine k = {{turned ? a2 : a0, a1, turned ? a0 : a2, a3},                            \
+                      {turned ? b2 : b0, b1, turned ? b0 : b2, b3}};                           \
+    __shared__ Word tile[(MAX_THREADS + 1) * 4 / sizeof(D) + 2];                               \
     const i64 pixels = (i64)out_h * out_w;                                                     \
     for (i64 row = blockIdx.y; row < rows; row += gridDim.y) {                                 \
       const u8 *from = src + row * row_bytes;                                                  \
       D *to = dst + row * pixels * channels;                                                   \
       if (!resize && channels == 3) {                                                          \
-        plain_image<D, 3>(from, to, pixels, reverse, k);                                       \
+        plain_image<D, 3>(from, to, pixels, reverse, k, tile);                                 \
       } else if (!resize && channels == 1) {                                                   \
-        plain_image<D, 1>(from, to, pixels, reverse, k);                                       \
+        plain_image<D, 1>(from, to, pixels, reverse, k, tile);                                 \
       } else if (!resize) {                                                                    \
-        plain_image<D, 4>(from, to, pixels, reverse, k);                                       \
+        plain_image<D, 4>(from, to, pixels, reverse, k, tile);                                 \
       } else {                                                                                 \
         int image_h = sizes ? sizes[2 * row] : h, image_w = sizes ? sizes[2 * row + 1] : w;    \
         if (image_h <= 0 || image_w <= 0 ||                                                    \

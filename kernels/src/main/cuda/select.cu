@@ -56,7 +56,7 @@ __device__ inline Best next_best(const S *row, int columns, Best last, Best *sha
   return block_best(mine, shared);
 }
 
-// values and indices: k a row. softmax 0: the scores themselves.
+// values and indices: k a row. softmax 0: the scores themselves, a NaN as the canonical one.
 #define TOPK(NAME, S)                                                                        \
   extern "C" __global__ void NAME(const S *scores, float *values, int *indices, i64 rows,    \
                                   int columns, int k, int softmax) {                         \
@@ -76,7 +76,8 @@ __device__ inline Best next_best(const S *row, int columns, Best last, Best *sha
       for (int i = 0; i < k; i++) {                                                          \
         if (i > 0) found = next_best(row, columns, found, best);                             \
         if (threadIdx.x == 0) {                                                              \
-          values[r * k + i] = softmax ? expf(found.value - most) / sum : found.value;        \
+          store_f32(softmax ? expf(found.value - most) / sum : found.value,                  \
+                    &values[r * k + i]);                                                     \
           indices[r * k + i] = found.index;                                                  \
         }                                                                                    \
       }                                                                                      \

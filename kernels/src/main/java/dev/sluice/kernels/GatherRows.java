@@ -1,14 +1,22 @@
 package dev.sluice.kernels;
 
+import dev.sluice.bindings.ElementType;
 import java.lang.foreign.MemorySegment;
 
 /**
  * {@code gather_rows}: rows of bytes that lie anywhere, one after the other into one buffer: the
- * batch of requests that live in several. Rows and buffer may lie at any address.
+ * batch of requests that live in several. Rows and buffer may lie at any address; of a row no byte
+ * is read beside its own. Short rows share a block.
  *
  * <p>Thread safety: stateless.
  */
 public final class GatherRows {
+  /** Bytes of a row that a thread moves at a time: four words of 16 bytes. */
+  private static final int THREAD_BYTES = 64;
+
+  /** The fewest threads of a row: the bytes beside its whole words take up to two steps of them. */
+  private static final int LEAST_GROUP = 16;
+
   private GatherRows() {}
 
   /**
@@ -20,8 +28,14 @@ public final class GatherRows {
   public static void prepare(KernelCall call, long rows, long target, long count, long rowBytes) {
     Elements.requireCount(count, "count");
     Elements.requireCount(rowBytes, "rowBytes");
+    Elements.requireAligned(rows, ElementType.INT64, "rows");
     call.start(Kernel.GATHER_ROWS).add(rows).add(target).add(count).add(rowBytes);
-    call.threads(rowBytes / 64 + 1).rows(count);
+    int group = LEAST_GROUP;
+    while (group < call.block() && (long) group * THREAD_BYTES < rowBytes) {
+      group *= 2;
+    }
+    int together = call.block() / group;
+    call.add(group).threads(rowBytes / THREAD_BYTES + 1).rows(Math.ceilDiv(count, together));
   }
 
   /** One row in Java. */

@@ -38,7 +38,7 @@ public enum Kernel {
   /** unsigned bytes to half. */
   DEQUANTIZE_U8_F16("convert.cu", 8, 8, 8, 8, 8, 8, 4),
   /** Rows from anywhere into one buffer. */
-  GATHER_ROWS("gather.cu", 8, 8, 8, 8),
+  GATHER_ROWS("gather.cu", 8, 8, 8, 8, 4),
   /** Images to planes of float. */
   NORMALIZE_IMAGE_F32("image.cu", imageParameters()),
   /** Images to planes of half. */

@@ -72,6 +72,8 @@ public final class Quantize {
     if (channels < 1) {
       throw new IllegalArgumentException(channels + " channels; there must be one at least");
     }
+    Elements.requireAligned(scales, ElementType.FLOAT, "scales");
+    Elements.requireAligned(zeros, ElementType.INT32, "zeros");
     call.start(kernel)
         .add(source)
         .add(target)

@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
 /**
  * {@code softmax_topk} and {@code argmax}: of each row of scores the k largest, with where they
  * stand, as they are or as softmax probabilities over the row. Larger ones come first, among equal
- * ones the lower index; a NaN comes after every number.
+ * ones the lower index; a NaN comes after every number, and is the canonical one in the result.
  *
  * <p>The kernel and the reference give the same indices and the same scores. Probabilities differ
  * by rounding: the kernel adds {@code columns} exponentials in floats, the reference in doubles, so
@@ -111,7 +111,7 @@ public final class TopK {
         }
         float score = Elements.get(type, scores, first + found);
         float value = softmax ? (float) (Math.exp((double) (score - most)) / sum) : score;
-        values.set(Elements.F32, 4 * (row * k + i), value);
+        Elements.set(ElementType.FLOAT, values, row * k + i, value);
         indices.set(Elements.I32, 4 * (row * k + i), found);
       }
     }

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
+import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
@@ -14,88 +15,122 @@ import java.lang.invoke.MethodHandle;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
+import java.util.Arrays;
 import java.util.List;
 
 /** The CUDA sources compiled as C++ and run on the host; src/test/cuda says how. */
-final class HostMachine implements KernelMachine {
-  private final MethodHandle launch;
+class HostMachine implements KernelMachine {
+  private static final Path MODULE =
+      Path.of(System.getProperty("sluice.root", "..")).resolve("kernels");
+  private static final Path SHIM = MODULE.resolve("src/test/cuda");
+
+  /** The sources that are shipped. */
+  static final Path SOURCES = MODULE.resolve("src/main/cuda");
+
+  private final Library library;
   private Arena arena = Arena.ofShared();
 
+  /** What the sources became. */
+  record Library(MethodHandle launch, MethodHandle addBuffer, MethodHandle forgetBuffers) {}
+
   /** On sources that {@link #compile} made. */
-  HostMachine(MethodHandle launch) {
-    this.launch = launch;
+  HostMachine(Library library) {
+    this.library = library;
   }
 
   /**
-   * Compiles the sources; the test is skipped where there is no g++.
+   * Compiles the sources of a folder; the test is skipped where there is no g++.
    *
-   * @param defines macros for the compiler
-   * @param library stays loaded until the arena is closed
+   * @param folder for what the compiler makes
+   * @param loaded the library stays loaded until it is closed
    */
-  static MethodHandle compile(Path folder, Arena library, String... defines)
+  static Library compile(Path sources, Path folder, Arena loaded)
       throws IOException, InterruptedException {
-    Path module = Path.of(System.getProperty("sluice.root", "..")).resolve("kernels");
-    Path shim = module.resolve("src/test/cuda");
-    Path file = folder.resolve("kernels" + String.join("", defines) + ".so");
-    List<String> command = new ArrayList<>(List.of("g++", "-std=c++17", "-O2", "-shared"));
-    Collections.addAll(command, "-fPIC", "-ffp-contract=off", "-fno-strict-aliasing", "-Wall");
-    // A device refuses what is not aligned; here it ends the JVM.
-    Collections.addAll(
-        command,
-        "-Werror",
-        "-Wno-unknown-pragmas",
-        "-fsanitize=undefined",
-        "-fsanitize-undefined-trap-on-error");
-    for (String define : defines) {
-      command.add("-D" + define);
-    }
-    Collections.addAll(command, "-I", shim.toString());
-    Collections.addAll(command, "-I", module.resolve("src/main/cuda").toString());
-    Collections.addAll(command, "-o", file.toString(), shim.resolve("host_shim.cc").toString());
+    Path shim = folder.resolve("shim.o");
+    Path kernels = folder.resolve("kernels.o");
+    Path file = folder.resolve("kernels.so");
+    String shimSource = SHIM.resolve("host_shim.cc").toString();
+    gcc("-std=c++17", "-O2", "-fPIC", "-Wall", "-Werror", "-c", shimSource, "-o", shim.toString());
+    // Without -fno-store-merging neighbouring bytes are stored at once, which no device does.
+    String options =
+        "-std=c++17 -O1 -fPIC -Wall -Werror -Wno-unknown-pragmas -ffp-contract=off"
+            + " -fno-strict-aliasing -fno-store-merging -fsanitize=thread,undefined"
+            + " -fno-sanitize=alignment -fsanitize-undefined-trap-on-error -c -o";
+    List<String> command = new ArrayList<>(Arrays.asList(options.split(" ")));
+    command.addAll(List.of(kernels.toString(), "-I" + SHIM, "-I" + sources));
+    command.add(SHIM.resolve("kernels.cc").toString());
+    gcc(command.toArray(String[]::new));
+    gcc("-shared", shim.toString(), kernels.toString(), "-o", file.toString());
+    SymbolLookup symbols = SymbolLookup.libraryLookup(file, loaded);
+    MemoryLayout number = ValueLayout.JAVA_INT;
+    MemoryLayout address = ValueLayout.ADDRESS;
+    return new Library(
+        handle(
+            symbols,
+            "shim_launch",
+            FunctionDescriptor.of(address, address, number, number, number, number, address)),
+        handle(
+            symbols,
+            "shim_add_buffer",
+            FunctionDescriptor.ofVoid(ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG)),
+        handle(symbols, "shim_forget_buffers", FunctionDescriptor.ofVoid()));
+  }
+
+  private static MethodHandle handle(SymbolLookup symbols, String name, FunctionDescriptor type) {
+    return Linker.nativeLinker().downcallHandle(symbols.findOrThrow(name), type);
+  }
+
+  private static void gcc(String... options) throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>(List.of("g++"));
+    command.addAll(List.of(options));
     Process process;
     try {
       process = new ProcessBuilder(command).redirectErrorStream(true).start();
     } catch (IOException e) {
       System.out.println("skipped: no g++ to compile the kernels with: " + e.getMessage());
-      return abort("no g++: " + e.getMessage());
+      abort("no g++: " + e.getMessage());
+      return;
     }
     String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(process.waitFor()).as(output).isZero();
-    MemorySegment symbol = SymbolLookup.libraryLookup(file, library).findOrThrow("shim_launch");
-    return Linker.nativeLinker()
-        .downcallHandle(
-            symbol,
-            FunctionDescriptor.of(
-                ValueLayout.JAVA_INT,
-                ValueLayout.ADDRESS,
-                ValueLayout.JAVA_INT,
-                ValueLayout.JAVA_INT,
-                ValueLayout.JAVA_INT,
-                ValueLayout.ADDRESS));
   }
 
   @Override
-  public long place(MemorySegment bytes, int offset) {
+  public long place(MemorySegment bytes, int offset, int guard) {
     MemorySegment place = arena.allocate(bytes.byteSize() + offset, 256);
     place.asSlice(offset).copyFrom(bytes);
-    return place.address() + offset;
+    long address = place.address() + offset;
+    try {
+      library.addBuffer.invokeExact(address + guard, bytes.byteSize() - 2L * guard);
+    } catch (Throwable e) {
+      throw new AssertionError(e);
+    }
+    return address;
+  }
+
+  /** Bytes of dynamic shared memory that a launch gets. */
+  int sharedBytes(KernelCall call) {
+    return call.sharedBytes();
   }
 
   @Override
   public void run(KernelCall call) {
+    MemorySegment failure;
     try (Arena name = Arena.ofConfined()) {
-      int status =
-          (int)
-              launch.invokeExact(
+      failure =
+          (MemorySegment)
+              library.launch.invokeExact(
                   name.allocateFrom(call.kernel().function()),
                   call.gridX(),
                   call.gridY(),
                   call.block(),
+                  sharedBytes(call),
                   call.arguments());
-      assertThat(status).as("%s: 1 unknown, 2 threads wait for ever", call).isZero();
     } catch (Throwable e) {
-      throw e instanceof AssertionError error ? error : new AssertionError(e);
+      throw new AssertionError(e);
+    }
+    if (failure.address() != 0) {
+      throw new AssertionError(call + ": " + failure.reinterpret(Long.MAX_VALUE).getString(0));
     }
   }
 
@@ -107,12 +142,17 @@ final class HostMachine implements KernelMachine {
   @Override
   @SuppressWarnings("MustBeClosedChecker") // closed by close
   public void clear() {
-    arena.close();
+    close();
     arena = Arena.ofShared();
   }
 
   @Override
   public void close() {
     arena.close();
+    try {
+      library.forgetBuffers.invokeExact();
+    } catch (Throwable e) {
+      throw new AssertionError(e);
+    }
   }
 }

@@ -1,6 +1,7 @@
 package dev.sluice.kernels;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sluice.bindings.ElementType;
 import java.lang.foreign.Arena;
@@ -9,8 +10,10 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.function.BiConsumer;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -39,6 +42,11 @@ abstract class KernelContract {
   /** What the kernels run on. */
   protected abstract KernelMachine machine() throws Exception;
 
+  /** How large grids are: few, so that threads and blocks take several turns. */
+  protected int multiprocessors() {
+    return 2;
+  }
+
   /** A buffer on the machine, between guards, and what it should hold in the end. */
   private final class Buffer {
     final MemorySegment whole;
@@ -49,7 +57,7 @@ abstract class KernelContract {
       whole = arena.allocate(sizeBytes + 2 * GUARD_BYTES, 16).fill(GUARD);
       MemorySegment.copy(content, 0, whole, ValueLayout.JAVA_BYTE, GUARD_BYTES, content.length);
       expected = whole.asSlice(GUARD_BYTES, sizeBytes);
-      address = machine.place(whole, offset) + GUARD_BYTES;
+      address = machine.place(whole, offset, GUARD_BYTES) + GUARD_BYTES;
     }
 
     void check(String what) {
@@ -67,7 +75,7 @@ abstract class KernelContract {
   void open() throws Exception {
     arena = Arena.ofShared();
     machine = machine();
-    call = new KernelCall(2);
+    call = new KernelCall(multiprocessors());
   }
 
   @AfterEach
@@ -256,6 +264,80 @@ abstract class KernelContract {
     }
   }
 
+  /** Every half that a byte could come from and more, and the numbers beside each. */
+  @Test
+  void roundsHalvesToEven() {
+    int halves = 1200;
+    for (ElementType real : new ElementType[] {ElementType.FLOAT, ElementType.FLOAT16}) {
+      byte[] content = new byte[(int) real.byteSize(3L * halves)];
+      for (int i = 0; i < halves; i++) {
+        float half = (i - halves / 2) / 2f;
+        Elements.set(real, MemorySegment.ofArray(content), 3L * i, Math.nextDown(half));
+        Elements.set(real, MemorySegment.ofArray(content), 3L * i + 1, half);
+        Elements.set(real, MemorySegment.ofArray(content), 3L * i + 2, Math.nextUp(half));
+      }
+      for (int zero : new int[] {-128, -1, 0, 1, 127, 128, 255}) {
+        ElementType q = zero < 0 || zero == 1 ? ElementType.INT8 : ElementType.UINT8;
+        byte[] one = new byte[4];
+        byte[] point = new byte[4];
+        MemorySegment.ofArray(one).set(Elements.F32, 0, 1);
+        MemorySegment.ofArray(point).set(Elements.I32, 0, zero);
+        Buffer source = buffer(content, 0);
+        Buffer scale = buffer(one, 0);
+        Buffer zeros = buffer(point, 0);
+        Buffer target = buffer(3L * halves, 0);
+        Quantize.prepare(
+            call,
+            real,
+            q,
+            source.address,
+            target.address,
+            scale.address,
+            zeros.address,
+            1,
+            3L * halves,
+            1);
+        Quantize.reference(
+            real,
+            q,
+            source.expected,
+            target.expected,
+            scale.expected,
+            zeros.expected,
+            1,
+            3L * halves,
+            1);
+        finish(real + " to " + q + " around " + zero);
+      }
+    }
+  }
+
+  @Test
+  void roundsHalvesOfImagesToEven() {
+    byte[] bytes = new byte[256];
+    for (int v = 0; v < 256; v++) {
+      bytes[v] = (byte) v;
+    }
+    for (float a : new float[] {0.5f, 1, 1.5f}) {
+      NormalizeImage normalize =
+          new NormalizeImage(
+              ElementType.INT8,
+              16,
+              16,
+              1,
+              NormalizeImage.Resize.NONE,
+              false,
+              0,
+              new float[] {a},
+              new float[] {-128.5f});
+      Buffer source = buffer(bytes, 0);
+      Buffer target = buffer(256, 0);
+      normalize.prepare(call, source.address, 0, target.address, 1, 256, 16, 16);
+      normalize.reference(source.expected, null, target.expected, 1, 256, 16, 16);
+      finish("bytes times " + a);
+    }
+  }
+
   private byte[] scales(int channels) {
     byte[] bytes = new byte[4 * channels];
     for (int c = 0; c < channels; c++) {
@@ -275,9 +357,9 @@ abstract class KernelContract {
 
   @Test
   void gathersRowsFromAnywhere() {
-    for (long rowBytes : new long[] {0, 1, 3, 15, 16, 17, 33, 64, 100, 1000, 5001}) {
+    for (long rowBytes : new long[] {0, 1, 15, 16, 17, 31, 33, 40, 100, 1025, 4000, 20_001}) {
       for (int sourceOffset = 0; sourceOffset < 16; sourceOffset++) {
-        int count = 1 + random.nextInt(5);
+        int count = 1 + random.nextInt(rowBytes > 64 ? 5 : 40);
         byte[] table = new byte[8 * count];
         List<Buffer> rows = new ArrayList<>();
         for (int r = 0; r < count; r++) {
@@ -298,7 +380,7 @@ abstract class KernelContract {
   @Test
   void normalizesImagesAsLargeAsTheResult() {
     ElementType[] types = {ElementType.FLOAT, ElementType.FLOAT16, ElementType.INT8};
-    int[][] sizes = {{1, 1}, {1, 16}, {3, 5}, {8, 8}, {16, 16}, {7, 33}, {40, 48}};
+    int[][] sizes = {{1, 1}, {1, 16}, {3, 5}, {8, 8}, {7, 33}, {40, 48}, {101, 103}};
     for (ElementType type : types) {
       for (int[] size : sizes) {
         for (int channels : new int[] {1, 3, 4}) {
@@ -417,32 +499,64 @@ abstract class KernelContract {
     }
   }
 
-  @Test
-  void observesWhatATensorHolds() {
+  /** Each type, and each number of elements. */
+  private void eachTensor(BiConsumer<ElementType, Long> observe) {
     for (ElementType type : REALS) {
-      for (long n : LongStream.concat(LongStream.of(COUNTS), LongStream.of(20_000)).toArray()) {
-        byte[] content = reals(type, n);
-        Buffer source = buffer(content, offset(type));
-        Buffer most = buffer(new byte[4], 4);
-        Observe.prepareAbsMax(call, type, source.address, most.address, n);
-        Observe.absMax(type, source.expected, most.expected, n);
-        finish("absmax of " + n);
+      LongStream.concat(LongStream.of(COUNTS), LongStream.of(20_000))
+          .forEach(n -> observe.accept(type, n));
+    }
+  }
 
-        source = buffer(content, offset(type));
-        int bins = 1 + random.nextInt(300);
-        float binsPerUnit = bins / (1 + random.nextInt(400) / 3f);
-        Buffer counts = buffer(new byte[8 * bins], 8);
-        counts.expected.set(Elements.I64, 0, 0);
-        Observe.prepareHistogram(call, type, source.address, counts.address, n, binsPerUnit, bins);
-        Observe.histogram(type, source.expected, counts.expected, n, binsPerUnit, bins);
-        finish("histogram of " + n);
+  @Test
+  void findsTheLargestMagnitude() {
+    eachTensor((type, n) -> {
+      Buffer source = buffer(reals(type, n), offset(type));
+      Buffer most = buffer(new byte[4], 4);
+      Observe.prepareAbsMax(call, type, source.address, most.address, n);
+      Observe.absMax(type, source.expected, most.expected, n);
+      finish("absmax of " + n);
+    });
+  }
 
-        source = buffer(content, offset(type));
-        Buffer count = buffer(new byte[8], 8);
-        Observe.prepareSaturationCount(call, type, source.address, count.address, n, 2.5f);
-        Observe.saturationCount(type, source.expected, count.expected, n, 2.5f);
-        finish("saturation of " + n);
-      }
+  @Test
+  void countsMagnitudes() {
+    eachTensor((type, n) -> {
+      Buffer source = buffer(reals(type, n), offset(type));
+      int bins = 1 + random.nextInt(300);
+      float binsPerUnit = bins / (1 + random.nextInt(400) / 3f);
+      Buffer counts = buffer(new byte[8 * bins], 8);
+      Observe.prepareHistogram(call, type, source.address, counts.address, n, binsPerUnit, bins);
+      Observe.histogram(type, source.expected, counts.expected, n, binsPerUnit, bins);
+      finish("histogram of " + n);
+    });
+  }
+
+  @Test
+  void countsWhatIsOutOfRange() {
+    eachTensor((type, n) -> {
+      Buffer source = buffer(reals(type, n), offset(type));
+      Buffer count = buffer(new byte[8], 8);
+      Observe.prepareSaturationCount(call, type, source.address, count.address, n, 2.5f);
+      Observe.saturationCount(type, source.expected, count.expected, n, 2.5f);
+      finish("saturation of " + n);
+    });
+  }
+
+  @Test
+  void refusesWhatIsNotAligned() {
+    ElementType f32 = ElementType.FLOAT;
+    ElementType i8 = ElementType.INT8;
+    List<ThrowingCallable> bad =
+        List.of(
+            () -> GatherRows.prepare(call, 4, 0, 1, 1),
+            () -> Quantize.prepare(call, f32, i8, 0, 0, 2, 0, 1, 1, 1),
+            () -> Quantize.prepare(call, f32, i8, 0, 0, 0, 1, 1, 1, 1),
+            () -> Dequantize.prepare(call, i8, f32, 0, 0, 2, 0, 1, 1, 1),
+            () -> Dequantize.prepare(call, i8, f32, 0, 0, 0, 1, 1, 1, 1));
+    for (ThrowingCallable prepare : bad) {
+      assertThatThrownBy(prepare)
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("is not aligned");
     }
   }
 }

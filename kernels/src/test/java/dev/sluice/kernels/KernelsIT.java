@@ -32,6 +32,10 @@ class KernelsIT extends KernelContract {
     }
   }
 
+  static CudaApi driver() {
+    return driver;
+  }
+
   @Override
   protected KernelMachine machine() {
     return new Gpu(driver);
@@ -56,7 +60,7 @@ class KernelsIT extends KernelContract {
     }
 
     @Override
-    public long place(MemorySegment bytes, int offset) {
+    public long place(MemorySegment bytes, int offset, int guard) {
       try (Arena arena = Arena.ofConfined()) {
         MemorySegment out = arena.allocate(JAVA_LONG);
         check(api.cuMemAlloc_v2(out, bytes.byteSize() + offset), "cuMemAlloc_v2");

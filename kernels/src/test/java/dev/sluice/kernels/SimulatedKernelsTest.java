@@ -65,7 +65,7 @@ class SimulatedKernelsTest extends KernelContract {
     }
 
     @Override
-    public long place(MemorySegment bytes, int offset) {
+    public long place(MemorySegment bytes, int offset, int guard) {
       try (Arena arena = Arena.ofConfined()) {
         MemorySegment out = arena.allocate(8, 8);
         assertThat(cuda.cuMemAlloc_v2(out, bytes.byteSize() + offset)).isZero();

@@ -1,7 +1,6 @@
 package dev.sluice.bench.gpu;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.sluice.bindings.ElementType;
@@ -18,19 +17,25 @@ import java.util.Random;
 import java.util.function.Consumer;
 
 /**
- * The cases of {@link KernelBandwidth}: prepares a launch, compares a part of its result with the
- * reference, and times it.
+ * The cases of {@link KernelBandwidth}: prepares a launch, compares its result, or both ends of a
+ * long one, with the reference, and times it.
  *
  * <p>Thread safety: for one thread.
  */
 final class BandwidthCases {
-  /** How many elements of a result are compared at each end. */
+  /** How many elements of a long result are compared at each end. */
   private static final int COMPARED = 4096;
 
   private static final int SIDE = 224;
+  private static final int ODD_SIDE = 225;
   private static final int IMAGE_BYTES = SIDE * SIDE * 3;
+  private static final int SHORT_ROW_BYTES = 40;
   private static final int COLUMNS = 1000;
   private static final int BINS = 2048;
+  private static final double BAR = KernelBandwidth.BAR;
+  private static final ElementType[] REALS = {
+    ElementType.FLOAT, ElementType.FLOAT16, ElementType.BFLOAT16
+  };
 
   private final KernelBandwidth on;
   private final Consumer<KernelBandwidth.Row> rows;
@@ -38,6 +43,11 @@ final class BandwidthCases {
   private BandwidthCases(KernelBandwidth on, Consumer<KernelBandwidth.Row> rows) {
     this.on = on;
     this.rows = rows;
+  }
+
+  /** Room for what the kernels read and write beside source and target: the most is a row table. */
+  static long extraBytes(long sizeBytes) {
+    return Math.max(1 << 20, sizeBytes / SHORT_ROW_BYTES * Long.BYTES);
   }
 
   /** Random floats, which are random bytes and halves, too. */
@@ -58,53 +68,101 @@ final class BandwidthCases {
 
   static void all(KernelBandwidth on, Consumer<KernelBandwidth.Row> rows) {
     BandwidthCases cases = new BandwidthCases(on, rows);
-    for (ElementType to : new ElementType[] {ElementType.FLOAT16, ElementType.BFLOAT16}) {
-      cases.cast(ElementType.FLOAT, to);
-      cases.cast(to, ElementType.FLOAT);
+    for (ElementType from : REALS) {
+      for (ElementType to : REALS) {
+        if (from != to) {
+          cases.cast(from, to, 0);
+        }
+      }
     }
-    cases.quantize();
-    cases.dequantize();
-    cases.gatherRows();
-    for (ElementType type :
-        new ElementType[] {ElementType.FLOAT, ElementType.FLOAT16, ElementType.INT8}) {
-      cases.normalize(type, NormalizeImage.Resize.NONE, SIDE);
+    cases.cast(ElementType.FLOAT, ElementType.FLOAT16, 1);
+    cases.cast(ElementType.FLOAT16, ElementType.BFLOAT16, 1);
+    for (ElementType q : new ElementType[] {ElementType.INT8, ElementType.UINT8}) {
+      cases.quantize(ElementType.FLOAT, q, 0);
+      cases.quantize(ElementType.FLOAT16, q, 0);
+    }
+    cases.quantize(ElementType.FLOAT, ElementType.INT8, 1);
+    cases.dequantize(ElementType.FLOAT);
+    cases.dequantize(ElementType.FLOAT16);
+    cases.gatherRows(IMAGE_BYTES, 0, BAR);
+    cases.gatherRows(IMAGE_BYTES, 1, BAR);
+    cases.gatherRows(4000, 0, BAR);
+    cases.gatherRows(SHORT_ROW_BYTES, 0, 0);
+    for (int side : new int[] {SIDE, ODD_SIDE}) {
+      cases.normalize(ElementType.FLOAT, NormalizeImage.Resize.NONE, side);
+      cases.normalize(ElementType.FLOAT16, NormalizeImage.Resize.NONE, side);
+      cases.normalize(ElementType.INT8, NormalizeImage.Resize.NONE, side);
     }
     cases.normalize(ElementType.FLOAT, NormalizeImage.Resize.LETTERBOX, 96);
-    cases.topK();
-    cases.observe();
-  }
-
-  private void compare(String name, MemorySegment expected, MemorySegment found) {
-    long mismatch = expected.mismatch(found);
-    if (mismatch >= 0) {
-      throw new IllegalStateException(
-          name + ": the kernel and the reference differ at byte " + mismatch);
+    cases.topK(ElementType.FLOAT, 5, true);
+    for (ElementType type : REALS) {
+      cases.topK(type, 1, false);
+      cases.observe(type);
     }
   }
 
-  /** Compares an elementwise kernel at both ends. */
-  private void compareEnds(
-      String name, long n, ElementType from, ElementType to, Consumer<MemorySegment[]> reference) {
-    on.launch();
-    int count = (int) Math.min(n, COMPARED);
-    for (long first : new long[] {0, n - count}) {
-      MemorySegment source = on.download(on.source + from.byteSize(first), from.byteSize(count));
-      MemorySegment found = on.download(on.target + to.byteSize(first), to.byteSize(count));
-      try (Arena arena = Arena.ofConfined()) {
-        MemorySegment expected = arena.allocate(to.byteSize(count), 16);
-        reference.accept(new MemorySegment[] {source, expected});
-        compare(name, expected, found);
+  private void compare(String name, MemorySegment expected, long address) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment found = arena.allocate(Math.max(1, expected.byteSize()), 16);
+      found = found.asSlice(0, expected.byteSize());
+      on.download(found, address);
+      long mismatch = expected.mismatch(found);
+      if (mismatch >= 0) {
+        throw new IllegalStateException(
+            name + ": the kernel and the reference differ at byte " + mismatch);
       }
     }
   }
 
-  private void cast(ElementType from, ElementType to) {
-    String name = "cast " + from + " to " + to;
-    long n = on.sizeBytes / (from.bits() / 8);
+  private MemorySegment download(Arena arena, long address, long bytes) {
+    MemorySegment host = arena.allocate(Math.max(1, bytes), 16).asSlice(0, bytes);
+    on.download(host, address);
+    return host;
+  }
+
+  /** What an elementwise kernel does to the first {@code count} elements. */
+  @FunctionalInterface
+  private interface Reference {
+    void run(MemorySegment source, MemorySegment target, int count);
+  }
+
+  /** Compares an elementwise kernel at both ends. */
+  private void compareEnds(
+      String name, long n, ElementType from, ElementType to, long target, Reference reference) {
+    on.launch();
     int count = (int) Math.min(n, COMPARED);
-    Cast.prepare(on.call(), from, to, on.source, on.target, n);
-    compareEnds(name, n, from, to, m -> Cast.reference(from, to, m[0], m[1], count));
-    rows.accept(on.time(name, from.byteSize(n) + to.byteSize(n), KernelBandwidth.BAR, ""));
+    for (long first : new long[] {0, n - count}) {
+      try (Arena arena = Arena.ofConfined()) {
+        MemorySegment source =
+            download(arena, on.source + from.byteSize(first), from.byteSize(count));
+        MemorySegment expected = arena.allocate(to.byteSize(count), 16);
+        reference.run(source, expected, count);
+        compare(name, expected, target + to.byteSize(first));
+      }
+    }
+  }
+
+  private static String off(int elements) {
+    return elements == 0 ? "" : ", target " + elements + " off";
+  }
+
+  /** Where the target is not aligned as the source is, no case has to reach the bar. */
+  private KernelBandwidth.Row elementwise(
+      String name, long n, ElementType from, ElementType to, int off) {
+    return on.time(
+        name,
+        from.byteSize(n) + to.byteSize(n),
+        off == 0 ? BAR : 0,
+        "the target's elements are written one by one");
+  }
+
+  private void cast(ElementType from, ElementType to, int off) {
+    String name = "cast " + from + " to " + to + off(off);
+    long n = on.sizeBytes / (from.bits() / 8);
+    long target = on.target + to.byteSize(off);
+    Cast.prepare(on.call(), from, to, on.source, target, n);
+    compareEnds(name, n, from, to, target, (s, t, count) -> Cast.reference(from, to, s, t, count));
+    rows.accept(elementwise(name, n, from, to, off));
   }
 
   private MemorySegment scale(Arena arena) {
@@ -113,90 +171,77 @@ final class BandwidthCases {
     return scale;
   }
 
-  private void quantize() {
-    long n = on.sizeBytes / 4;
-    int count = (int) Math.min(n, COMPARED);
+  private void quantize(ElementType from, ElementType to, int off) {
+    String name = "quantize " + from + " to " + to + off(off);
+    long n = on.sizeBytes / (from.bits() / 8);
+    long target = on.target + off;
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment scale = scale(arena);
-      Quantize.prepare(
-          on.call(),
-          ElementType.FLOAT,
-          ElementType.INT8,
-          on.source,
-          on.target,
-          on.extra,
-          0,
-          1,
-          n,
-          1);
+      Quantize.prepare(on.call(), from, to, on.source, target, on.extra, 0, 1, n, 1);
       compareEnds(
-          "quantize",
+          name,
           n,
-          ElementType.FLOAT,
-          ElementType.INT8,
-          m ->
-              Quantize.reference(
-                  ElementType.FLOAT, ElementType.INT8, m[0], m[1], scale, null, 1, count, 1));
+          from,
+          to,
+          target,
+          (s, t, count) -> Quantize.reference(from, to, s, t, scale, null, 1, count, 1));
     }
-    rows.accept(on.time("quantize FLOAT to INT8", 5 * n, KernelBandwidth.BAR, ""));
+    rows.accept(elementwise(name, n, from, to, off));
   }
 
-  private void dequantize() {
+  private void dequantize(ElementType to) {
+    ElementType from = ElementType.INT8;
+    String name = "dequantize " + from + " to " + to;
     long n = on.sizeBytes;
-    int count = (int) Math.min(n, COMPARED);
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment scale = scale(arena);
-      Dequantize.prepare(
-          on.call(),
-          ElementType.INT8,
-          ElementType.FLOAT,
-          on.source,
-          on.target,
-          on.extra,
-          0,
-          1,
-          n,
-          1);
+      Dequantize.prepare(on.call(), from, to, on.source, on.target, on.extra, 0, 1, n, 1);
       compareEnds(
-          "dequantize",
+          name,
           n,
-          ElementType.INT8,
-          ElementType.FLOAT,
-          m ->
-              Dequantize.reference(
-                  ElementType.INT8, ElementType.FLOAT, m[0], m[1], scale, null, 1, count, 1));
+          from,
+          to,
+          on.target,
+          (s, t, count) -> Dequantize.reference(from, to, s, t, scale, null, 1, count, 1));
     }
-    rows.accept(on.time("dequantize INT8 to FLOAT", 5 * n, 0, "writes four bytes for one read"));
+    rows.accept(
+        on.time(
+            name, from.byteSize(n) + to.byteSize(n), 0, "writes two or four bytes for one read"));
   }
 
-  private void gatherRows() {
-    long count = Math.max(1, Math.min(on.sizeBytes / IMAGE_BYTES, (1 << 20) / Long.BYTES));
-    long rowBytes = Math.min(IMAGE_BYTES, on.sizeBytes);
+  /**
+   * Rows from the last to the first, so that nothing is where it was.
+   *
+   * @param off bytes that the sources are away from where the target is aligned
+   */
+  private void gatherRows(int wantedBytes, int off, double bar) {
+    long rowBytes = Math.min(wantedBytes, on.sizeBytes - off);
+    long count = (on.sizeBytes - off) / rowBytes;
+    String name =
+        "gather_rows of " + rowBytes + " bytes" + (off == 0 ? "" : ", sources " + off + " off");
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment table = arena.allocate(JAVA_LONG, count);
       for (long row = 0; row < count; row++) {
-        // From the last to the first, so that nothing is where it was.
-        table.setAtIndex(JAVA_LONG, row, on.source + (count - 1 - row) * rowBytes);
+        table.setAtIndex(JAVA_LONG, row, on.source + off + (count - 1 - row) * rowBytes);
       }
       on.upload(on.extra, table);
       GatherRows.prepare(on.call(), on.extra, on.target, count, rowBytes);
       on.launch();
-      for (long row : new long[] {0, count - 1}) {
-        compare(
-            "gather_rows",
-            on.download(on.source + (count - 1 - row) * rowBytes, rowBytes),
-            on.download(on.target + row * rowBytes, rowBytes));
+      for (long row : new long[] {0, count / 2, count - 1}) {
+        MemorySegment expected = download(arena, table.getAtIndex(JAVA_LONG, row), rowBytes);
+        compare(name, expected, on.target + row * rowBytes);
       }
       rows.accept(
           on.time(
-              "gather_rows of " + rowBytes + " bytes",
-              2 * count * rowBytes,
-              KernelBandwidth.BAR,
-              ""));
+              name,
+              count * (2 * rowBytes + Long.BYTES),
+              bar,
+              "what is beside a row's whole words goes byte by byte"));
     }
   }
 
   private void normalize(ElementType type, NormalizeImage.Resize resize, int side) {
+    boolean plain = resize == NormalizeImage.Resize.NONE;
     NormalizeImage normalize =
         new NormalizeImage(
             type,
@@ -208,91 +253,107 @@ final class BandwidthCases {
             114,
             new float[] {0.017f, 0.0175f, 0.0174f},
             new float[] {-2.1f, -2f, -1.8f});
-    long rowBytes = (long) side * side * 3;
-    if (resize != NormalizeImage.Resize.NONE) {
-      rowBytes = IMAGE_BYTES;
-    }
-    int h = resize == NormalizeImage.Resize.NONE ? side : SIDE;
+    String name = "normalize_image " + side + "x" + side + " to " + type;
+    int imageSide = plain ? side : SIDE;
+    long rowBytes = 3L * imageSide * imageSide;
     long count = Math.max(1, on.sizeBytes / rowBytes);
     long elements = 3L * side * side;
-    normalize.prepare(on.call(), on.source, 0, on.target, count, rowBytes, h, h);
+    normalize.prepare(on.call(), on.source, 0, on.target, count, rowBytes, imageSide, imageSide);
     on.launch();
     for (long row : new long[] {0, count - 1}) {
       try (Arena arena = Arena.ofConfined()) {
         MemorySegment expected = arena.allocate(type.byteSize(elements), 16);
-        MemorySegment image = on.download(on.source + row * rowBytes, rowBytes);
-        normalize.reference(image, null, expected, 1, rowBytes, h, h);
-        compare(
-            "normalize_image",
-            expected,
-            on.download(on.target + type.byteSize(row * elements), type.byteSize(elements)));
+        MemorySegment image = download(arena, on.source + row * rowBytes, rowBytes);
+        normalize.reference(image, null, expected, 1, rowBytes, imageSide, imageSide);
+        compare(name, expected, on.target + type.byteSize(row * elements));
       }
     }
-    boolean plain = resize == NormalizeImage.Resize.NONE;
     rows.accept(
         on.time(
-            "normalize_image to " + type + (plain ? "" : ", letterboxed"),
+            name + (plain ? "" : ", letterboxed"),
             count * (rowBytes + type.byteSize(elements)),
-            plain ? KernelBandwidth.BAR : 0,
+            plain ? BAR : 0,
             "four scattered reads and 20 operations an output"));
   }
 
-  private void topK() {
-    long count = Math.max(1, on.sizeBytes / (4L * COLUMNS));
-    int k = 5;
+  private void topK(ElementType type, int k, boolean softmax) {
+    String name = (softmax ? "softmax_topk " : "topk ") + k + " of " + COLUMNS + " " + type;
+    long rowBytes = type.byteSize(COLUMNS);
+    long count = Math.max(1, on.sizeBytes / rowBytes);
     long values = on.target;
     long indices = on.target + 4L * count * k;
-    TopK.prepare(on.call(), ElementType.FLOAT, on.source, values, indices, count, COLUMNS, k, true);
+    TopK.prepare(on.call(), type, on.source, values, indices, count, COLUMNS, k, softmax);
     on.launch();
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment expected = arena.allocate(4L * k, 4);
       MemorySegment places = arena.allocate(4L * k, 4);
-      MemorySegment scores = on.download(on.source + 4L * COLUMNS * (count - 1), 4L * COLUMNS);
-      TopK.reference(ElementType.FLOAT, scores, expected, places, 1, COLUMNS, k, true);
-      compare("softmax_topk", places, on.download(indices + 4L * k * (count - 1), 4L * k));
+      for (long row : new long[] {0, count - 1}) {
+        MemorySegment scores = download(arena, on.source + rowBytes * row, rowBytes);
+        TopK.reference(type, scores, expected, places, 1, COLUMNS, k, softmax);
+        compare(name, places, indices + 4L * k * row);
+        if (softmax) {
+          compareProbabilities(name, expected, download(arena, values + 4L * k * row, 4L * k));
+        } else {
+          compare(name, expected, values + 4L * k * row);
+        }
+      }
     }
     rows.accept(
         on.time(
-            "softmax_topk 5 of 1000", 4L * count * (COLUMNS + 2 * k), 0, "six passes over a row"));
+            name,
+            count * (rowBytes + 8L * k),
+            0,
+            "a row is read for each of the " + k + (softmax ? ", and for the sum" : "")));
   }
 
-  private void observe() {
-    long n = on.sizeBytes / 4;
-    int count = (int) Math.min(n, COMPARED);
-    MemorySegment source = on.download(on.source, 4L * count);
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment zeros = arena.allocate(8L * BINS, 8);
-      MemorySegment expected = arena.allocate(8L * BINS, 8);
-      on.upload(on.extra, zeros);
-      Observe.prepareAbsMax(on.call(), ElementType.FLOAT, on.source, on.extra, count);
-      on.launch();
-      Observe.absMax(ElementType.FLOAT, source, expected, count);
-      compare("absmax", expected.asSlice(0, 4), on.download(on.extra, 4));
-      Observe.prepareAbsMax(on.call(), ElementType.FLOAT, on.source, on.extra, n);
-      rows.accept(on.time("absmax", 4 * n, 0, "reads only"));
-
-      on.upload(on.extra, zeros);
-      expected.fill((byte) 0);
-      Observe.prepareHistogram(
-          on.call(), ElementType.FLOAT, on.source, on.extra, count, BINS / 50f, BINS);
-      on.launch();
-      Observe.histogram(ElementType.FLOAT, source, expected, count, BINS / 50f, BINS);
-      compare("histogram", expected, on.download(on.extra, 8L * BINS));
-      Observe.prepareHistogram(
-          on.call(), ElementType.FLOAT, on.source, on.extra, n, BINS / 50f, BINS);
-      rows.accept(on.time("histogram of 2048 bins", 4 * n, 0, "atomics in shared memory"));
-
-      on.upload(on.extra, zeros);
-      expected.fill((byte) 0);
-      Observe.prepareSaturationCount(on.call(), ElementType.FLOAT, on.source, on.extra, count, 12);
-      on.launch();
-      Observe.saturationCount(ElementType.FLOAT, source, expected, count, 12);
-      compare("saturation_count", expected.asSlice(0, 8), on.download(on.extra, 8));
-      Observe.prepareSaturationCount(on.call(), ElementType.FLOAT, on.source, on.extra, n, 12);
-      rows.accept(on.time("saturation_count", 4 * n, 0, "reads only"));
+  private static void compareProbabilities(
+      String name, MemorySegment expected, MemorySegment found) {
+    for (long i = 0; i < expected.byteSize() / 4; i++) {
+      double wanted = expected.getAtIndex(JAVA_FLOAT, i);
+      double difference = Math.abs(found.getAtIndex(JAVA_FLOAT, i) - wanted);
+      if (!(difference <= TopK.tolerance(COLUMNS) * wanted + Float.MIN_NORMAL)) {
+        throw new IllegalStateException(
+            name + ": a probability is " + difference + " away from the reference's " + wanted);
+      }
     }
-    if (source.get(JAVA_INT, 0) == 0 && count > 1 && source.get(JAVA_INT, 4) == 0) {
-      throw new IllegalStateException("the source was not filled");
+  }
+
+  /** The whole result of the very launch that is timed afterwards. */
+  private void compareObserved(String name, MemorySegment expected) {
+    try (Arena arena = Arena.ofConfined()) {
+      on.upload(on.extra, arena.allocate(8L * BINS, 8));
+    }
+    on.launch();
+    compare(name, expected, on.extra);
+  }
+
+  private void observe(ElementType type) {
+    long n = on.sizeBytes / (type.bits() / 8);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment source = download(arena, on.source, type.byteSize(n));
+      if (source.mismatch(arena.allocate(16)) < 0) {
+        throw new IllegalStateException("the source was not filled");
+      }
+      MemorySegment most = arena.allocate(4, 8);
+      String name = "absmax " + type;
+      Observe.absMax(type, source, most, n);
+      Observe.prepareAbsMax(on.call(), type, on.source, on.extra, n);
+      compareObserved(name, most);
+      rows.accept(on.time(name, type.byteSize(n), 0, "reads only"));
+
+      MemorySegment counts = arena.allocate(8L * BINS, 8);
+      name = "histogram of " + BINS + " bins " + type;
+      Observe.histogram(type, source, counts, n, BINS / 50f, BINS);
+      Observe.prepareHistogram(on.call(), type, on.source, on.extra, n, BINS / 50f, BINS);
+      compareObserved(name, counts);
+      rows.accept(on.time(name, type.byteSize(n), 0, "atomics in shared memory"));
+
+      MemorySegment count = arena.allocate(8, 8);
+      name = "saturation_count " + type;
+      Observe.saturationCount(type, source, count, n, 12);
+      Observe.prepareSaturationCount(on.call(), type, on.source, on.extra, n, 12);
+      compareObserved(name, count);
+      rows.accept(on.time(name, type.byteSize(n), 0, "reads only"));
     }
   }
 }

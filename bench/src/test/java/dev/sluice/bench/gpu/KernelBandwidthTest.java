@@ -16,6 +16,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -52,11 +53,11 @@ class KernelBandwidthTest {
       assertThat(cuda.failures()).isEmpty();
     }
     assertThat(bytes.toString(StandardCharsets.UTF_8).lines().toList())
-        .hasSize(16)
+        .hasSize(40)
         .anyMatch(line -> line.startsWith("quantize FLOAT to INT8"))
         .last()
         .asString()
-        .startsWith("15 kernels right");
+        .startsWith("39 cases right");
   }
 
   @Test
@@ -88,5 +89,14 @@ class KernelBandwidthTest {
     assertThat(new KernelBandwidth.Row("x", 1, 1, 0.84, KernelBandwidth.BAR, "").ok()).isFalse();
     assertThat(new KernelBandwidth.Row("x", 1, 1, 0.85, KernelBandwidth.BAR, "").ok()).isTrue();
     assertThat(new KernelBandwidth.Row("x", 1, 1, 0.01, 0, "").ok()).isTrue();
+  }
+
+  @Test
+  void theStatusSaysWhetherARowIsBelowItsBar() {
+    KernelBandwidth.Row good = new KernelBandwidth.Row("x", 1, 1, 0.9, KernelBandwidth.BAR, "");
+    KernelBandwidth.Row below = new KernelBandwidth.Row("y", 1, 1, 0.8, KernelBandwidth.BAR, "");
+    assertThat(KernelBandwidth.status(List.of())).isZero();
+    assertThat(KernelBandwidth.status(List.of(good, good))).isZero();
+    assertThat(KernelBandwidth.status(List.of(good, below, good))).isEqualTo(1);
   }
 }

@@ -142,7 +142,7 @@ public final class Nvrtc {
   }
 
   /**
-   * Compiles a source.
+   * Compiles a source. What the compiler warns of goes to the log.
    *
    * @param name the source's name in messages
    * @param source CUDA C++
@@ -174,8 +174,11 @@ public final class Nvrtc {
       List<String> all = new ArrayList<>(List.of("--gpu-architecture=sm_" + architecture));
       all.addAll(options);
       int status = api.nvrtcCompileProgram(program.raw(), all.size(), strings(arena, all));
-      String log = status == 0 ? "" : log(arena, program.raw());
+      String log = log(arena, program.raw());
       check(status, "nvrtcCompileProgram", name + ", " + String.join(" ", all), log);
+      if (!log.isBlank()) {
+        LOG.log(System.Logger.Level.WARNING, "NVRTC on " + name + ": " + log.strip());
+      }
       MemorySegment size = arena.allocate(JAVA_LONG);
       check(api.nvrtcGetCUBINSize(program.raw(), size), "nvrtcGetCUBINSize", name, "");
       MemorySegment cubin = arena.allocate(size.get(JAVA_LONG, 0));

@@ -6,6 +6,7 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -43,6 +44,13 @@ final class CubinCache {
   private static final long MAX_BYTES = 64L << 20;
 
   private static final int HASH_BYTES = 32;
+
+  private static final String TEMPORARY = "cubin";
+  private static final String TEMPORARY_END = ".tmp";
+
+  /** Nobody writes that long: an hour. */
+  private static final long ABANDONED_MS = 3_600_000;
+
   private static final System.Logger LOG = System.getLogger(CubinCache.class.getName());
 
   private final AtomicBoolean complained = new AtomicBoolean();
@@ -82,8 +90,8 @@ final class CubinCache {
       Path temporary =
           Files.createTempFile(
               folder.get(),
-              "cubin",
-              ".tmp",
+              TEMPORARY,
+              TEMPORARY_END,
               PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
       try {
         write(temporary, target, cubin);
@@ -92,8 +100,24 @@ final class CubinCache {
       } finally {
         Files.deleteIfExists(temporary);
       }
+      removeAbandoned(folder.get());
     } catch (IOException e) {
       complain(e);
+    }
+  }
+
+  /** What processes left that were killed while they wrote. */
+  private static void removeAbandoned(Path folder) throws IOException {
+    long before = System.currentTimeMillis() - ABANDONED_MS;
+    try (DirectoryStream<Path> left =
+        Files.newDirectoryStream(folder, TEMPORARY + "*" + TEMPORARY_END)) {
+      for (Path file : left) {
+        if (modified(file) < before) {
+          Files.deleteIfExists(file);
+        }
+      }
+    } catch (DirectoryIteratorException e) {
+      throw e.getCause();
     }
   }
 
@@ -160,6 +184,7 @@ final class CubinCache {
     return key + "-" + version + ".cubin";
   }
 
+  /** Where it is gone: of the beginning of time. */
   private static long modified(Path file) {
     try {
       return Files.getLastModifiedTime(file).toMillis();

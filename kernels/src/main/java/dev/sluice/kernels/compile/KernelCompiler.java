@@ -2,7 +2,11 @@ package dev.sluice.kernels.compile;
 
 import dev.sluice.bindings.NativeException;
 import dev.sluice.bindings.nvrtc.Nvrtc;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
@@ -13,6 +17,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 /**
  * Compiles CUDA sources by NVRTC for an architecture, each once: what was compiled is kept in this
@@ -30,7 +35,12 @@ public final class KernelCompiler {
    * Multiplications and additions stay apart, so that a kernel computes what its reference in Java
    * does.
    */
-  private static final List<String> OPTIONS = List.of("--fmad=false", "--std=c++17");
+  static final List<String> OPTIONS = List.of("--fmad=false", "--std=c++17");
+
+  /** Which files this process has loaded, where the system is Linux. */
+  private static final Path MAPS = Path.of("/proc/self/maps");
+
+  private static final System.Logger LOG = System.getLogger(KernelCompiler.class.getName());
 
   private final Supplier<Nvrtc> loader;
   private final CubinCache cache;
@@ -45,7 +55,8 @@ public final class KernelCompiler {
   /**
    * With another compiler.
    *
-   * @param nvrtc called once; where it throws {@link NativeException}, there is no NVRTC
+   * @param nvrtc called until it gives one; where it throws {@link NativeException}, there is no
+   *     NVRTC yet
    */
   public KernelCompiler(Supplier<Nvrtc> nvrtc) {
     this.loader = Objects.requireNonNull(nvrtc, "nvrtc");
@@ -75,7 +86,7 @@ public final class KernelCompiler {
       }
       throw missing;
     }
-    String version = compiler.version();
+    String version = identity(compiler);
     Optional<byte[]> kept = cache.find(key, version);
     if (kept.isPresent()) {
       return kept.get();
@@ -93,14 +104,59 @@ public final class KernelCompiler {
     return nvrtc;
   }
 
-  /** SHA-256 of everything but NVRTC's version; each part goes in with its length. */
-  static String key(KernelSource source, int architecture) {
-    MessageDigest digest;
+  /**
+   * The version, and what tells apart releases that call themselves the same, as 13.0 does each of
+   * its patches: name and size of the library's file.
+   */
+  private static String identity(Nvrtc compiler) {
+    StringBuilder files = new StringBuilder();
+    for (Path file : files(compiler.library())) {
+      try {
+        files.append(file.toRealPath().getFileName()).append(' ').append(Files.size(file));
+      } catch (IOException e) {
+        // Removed since it was loaded: nothing is known of it but its version.
+        LOG.log(System.Logger.Level.DEBUG, "the file of NVRTC", e);
+      }
+    }
+    if (files.isEmpty()) {
+      return compiler.version();
+    }
+    MessageDigest digest = sha256();
+    add(digest, files.toString());
+    return compiler.version() + "-" + HexFormat.of().formatHex(digest.digest(), 0, 4);
+  }
+
+  /** The file that was named, or those that the system's loader took for a bare name. */
+  private static List<Path> files(String library) {
+    if (library.contains("/")) {
+      return List.of(Path.of(library));
+    }
+    if (!library.equals(Nvrtc.LIBRARY)) {
+      return List.of();
+    }
+    try (Stream<String> maps = Files.lines(MAPS, StandardCharsets.ISO_8859_1)) {
+      return maps.filter(line -> line.contains("/" + library))
+          .map(line -> Path.of(line.substring(line.indexOf('/'))))
+          .distinct()
+          .sorted()
+          .toList();
+    } catch (IOException | UncheckedIOException e) {
+      LOG.log(System.Logger.Level.DEBUG, "which file NVRTC is", e);
+      return List.of();
+    }
+  }
+
+  private static MessageDigest sha256() {
     try {
-      digest = MessageDigest.getInstance("SHA-256");
+      return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {
       throw new AssertionError("every Java platform has SHA-256", e);
     }
+  }
+
+  /** SHA-256 of everything but NVRTC itself; each part goes in with its length. */
+  static String key(KernelSource source, int architecture) {
+    MessageDigest digest = sha256();
     add(digest, source.name());
     add(digest, source.text());
     new TreeMap<>(source.headers())

@@ -65,7 +65,7 @@ public final class LoadedKernels implements AutoCloseable {
         loaded.find(arena, kernel, module);
       }
       return loaded;
-    } catch (NativeException e) {
+    } catch (RuntimeException | Error e) {
       loaded.close();
       throw e;
     }

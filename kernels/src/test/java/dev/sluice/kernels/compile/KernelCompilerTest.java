@@ -11,6 +11,9 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -86,6 +89,32 @@ class KernelCompilerTest {
     compiler().compile(new KernelSource("a.cu", SOURCE.text(), Map.of("h", "int i;")), 90);
     compiler().compile(new KernelSource("a.cu", SOURCE.text(), Map.of("i", "int h;")), 90);
     assertThat(nvrtc.compilations()).isEqualTo(6);
+  }
+
+  @Test
+  void anotherBuildOfTheSameVersionCompilesAnew() throws IOException {
+    Path library = root.resolve("libnvrtc.so.13");
+    for (String content : List.of("13.0.48", "13.0.88 ", "13.0.88 ")) {
+      Files.writeString(library, content);
+      new KernelCompiler(() -> new Nvrtc(nvrtc, library.toString())).compile(SOURCE, 90);
+    }
+    assertThat(nvrtc.compilations()).isEqualTo(2);
+    assertThat(withoutNvrtc().compile(SOURCE, 90)).isNotEmpty();
+    assertThat(files()).hasSize(2).allMatch(file -> file.toString().contains("-13.0-"));
+    Files.delete(library);
+    new KernelCompiler(() -> new Nvrtc(nvrtc, library.toString())).compile(SOURCE, 90);
+    assertThat(nvrtc.compilations()).isEqualTo(3);
+  }
+
+  @Test
+  void removesWhatKilledProcessesLeft() throws IOException {
+    compiler().compile(SOURCE, 90);
+    Path old = Files.writeString(root.resolve("cache/kernels/cubin1.tmp"), "half");
+    Path young = Files.writeString(root.resolve("cache/kernels/cubin2.tmp"), "half");
+    Files.setLastModifiedTime(old, FileTime.from(Instant.now().minus(2, ChronoUnit.HOURS)));
+    compiler().compile(SOURCE, 75);
+    assertThat(old).doesNotExist();
+    assertThat(young).exists();
   }
 
   @Test

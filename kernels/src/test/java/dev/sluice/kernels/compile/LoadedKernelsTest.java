@@ -10,6 +10,7 @@ import dev.sluice.bindings.cuda.CudaException;
 import dev.sluice.bindings.cuda.CudaStatus;
 import dev.sluice.bindings.cuda.PrimaryContext;
 import dev.sluice.bindings.nvrtc.Nvrtc;
+import dev.sluice.bindings.nvrtc.NvrtcApi;
 import dev.sluice.bindings.sim.FaultPlan;
 import dev.sluice.bindings.sim.KernelLaunch;
 import dev.sluice.bindings.sim.SimulatedCuda;
@@ -23,9 +24,11 @@ import dev.sluice.kernels.SimulatedKernels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -116,6 +119,35 @@ class LoadedKernelsTest {
         assertThatThrownBy(() -> LoadedKernels.load(cuda, 0, compiler()))
             .isInstanceOf(CudaException.class)
             .hasMessageContaining(function);
+      }
+      assertThat(cuda.leaks()).isEmpty();
+    }
+  }
+
+  @Test
+  void whateverIsThrownNothingStays() {
+    SimulatedNvrtc nvrtc = new SimulatedNvrtc(SimulatedKernels.all().keySet(), 90);
+    AtomicInteger programs = new AtomicInteger();
+    NvrtcApi breaks =
+        (NvrtcApi)
+            Proxy.newProxyInstance(
+                NvrtcApi.class.getClassLoader(),
+                new Class<?>[] {NvrtcApi.class},
+                (_, method, arguments) -> {
+                  if (method.getName().equals("nvrtcCreateProgram")
+                      && programs.incrementAndGet() == 3) {
+                    throw new IllegalStateException("the third program");
+                  }
+                  return method.invoke(nvrtc, arguments);
+                });
+    try (SimulatedCuda cuda = devices().build()) {
+      CudaStatus.check(cuda, cuda.cuInit(0), "cuInit", "0");
+      try (PrimaryContext _ = PrimaryContext.enter(cuda, 0)) {
+        assertThatThrownBy(() ->
+                LoadedKernels.load(
+                    cuda, 0, new KernelCompiler(() -> new Nvrtc(breaks, "simulated"))))
+            .isInstanceOf(IllegalStateException.class)
+            .hasMessage("the third program");
       }
       assertThat(cuda.leaks()).isEmpty();
     }
