@@ -55,6 +55,9 @@ final class BlockSource implements AutoCloseable {
   private final MemorySegment total;
   private boolean closed;
 
+  /** Whether the context was destroyed, and its memory with it: an address may be another's now. */
+  private boolean gone;
+
   /**
    * A source without blocks, under a budget.
    *
@@ -105,6 +108,7 @@ final class BlockSource implements AutoCloseable {
       return enter();
     } catch (CudaException e) {
       requireLost(e);
+      gone = e.sort() != CudaStatus.Sort.DEVICE_LOST;
       return context;
     }
   }
@@ -140,7 +144,8 @@ final class BlockSource implements AutoCloseable {
   void requireLost(CudaException e) {
     int code = e.statusCode();
     boolean lost =
-        e.sort() == CudaStatus.Sort.DEVICE_LOST
+        gone
+            || e.sort() == CudaStatus.Sort.DEVICE_LOST
             || code == CudaStatus.CONTEXT_IS_DESTROYED.code()
             || code == CudaStatus.INVALID_CONTEXT.code()
             || code == CudaStatus.DEINITIALIZED.code();
@@ -277,9 +282,11 @@ final class BlockSource implements AutoCloseable {
 
   private void free(Block block) {
     try {
-      await(block);
-      int status = pinned ? api.cuMemFreeHost(block.address) : api.cuMemFree_v2(block.address);
-      check(status, pinned ? "cuMemFreeHost" : "cuMemFree_v2", name);
+      if (!gone) {
+        await(block);
+        int status = pinned ? api.cuMemFreeHost(block.address) : api.cuMemFree_v2(block.address);
+        check(status, pinned ? "cuMemFreeHost" : "cuMemFree_v2", name);
+      }
     } catch (CudaException e) {
       requireLost(e);
     }

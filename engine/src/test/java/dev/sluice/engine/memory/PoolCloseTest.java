@@ -214,8 +214,14 @@ class PoolCloseTest {
       DevicePool pool = new DevicePool(cuda, own, "own", fixture.root());
       PinnedPool pinned = new PinnedPool(cuda, own, "own pinned", fixture.root());
       pinned.newLease("a").take(1000).close();
+      ok(cuda.cuStreamCreateWithPriority(fixture.out(), CudaConstants.CU_STREAM_NON_BLOCKING, 0));
+      StreamMemory memory = pool.on(fixture.out().get(JAVA_LONG, 0));
+      memory.newLease("b").take(1000).close();
+      ok(cuda.cuStreamDestroy_v2(memory.stream()));
       ok(cuda.cuCtxDestroy_v2(own));
+      fixture.enter();
       assertThatThrownBy(() -> pool.on(0)).isInstanceOf(CudaException.class);
+      memory.close();
       pool.close();
       pinned.close();
     }
