@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import com.sun.management.ThreadMXBean;
+import dev.sluice.bindings.cuda.CudaConstants;
+import dev.sluice.bindings.cuda.CudaEvent;
 import dev.sluice.bindings.cuda.CudaStatus;
 import dev.sluice.bindings.cuda.CudaStream;
 import dev.sluice.bindings.cuda.PrimaryContext;
@@ -416,5 +418,65 @@ class AllocationTest {
         }
       }
     }
+  }
+
+  /**
+   * Giving back after a stream asks the driver, and the simulated one takes heap memory for that:
+   * so what a lease takes is held to what those calls take alone. Both are measured cold, since
+   * what the compiler leaves out depends on who calls.
+   */
+  @Test
+  void aPinnedLeaseGivenBackAfterAStreamAllocatesNothingOfItsOwn() throws Exception {
+    try (SimulatedCuda cuda = SimulatedCuda.builder().build();
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment out = arena.allocate(ValueLayout.JAVA_LONG);
+      CudaStatus.check(cuda, cuda.cuInit(0), "cuInit", "0");
+      try (PrimaryContext _ = PrimaryContext.enter(cuda, 0);
+          CudaStream stream = CudaStream.create(cuda, "stream", 0);
+          CudaEvent event = CudaEvent.create(cuda, "event", false);
+          MemoryBudget budget = MemoryBudget.root("device", 1L << 30)) {
+        CudaStatus.check(cuda, cuda.cuCtxGetCurrent(out), "cuCtxGetCurrent", "");
+        long context = out.get(ValueLayout.JAVA_LONG, 0);
+        try (PinnedPool pinned = new PinnedPool(cuda, context, "pinned", budget)) {
+          PinnedLease host = pinned.newLease("host");
+          Call lease =
+              () -> {
+                host.take(10_000);
+                host.closeAfter(stream.raw());
+              };
+          Call driver =
+              () -> {
+                enter(cuda, out);
+                cuda.cuEventQuery(event.raw());
+                cuda.cuThreadExchangeStreamCaptureMode(out);
+                enter(cuda, out);
+                cuda.cuStreamIsCapturing(stream.raw(), out);
+                cuda.cuEventRecord(event.raw(), stream.raw());
+                cuda.cuThreadExchangeStreamCaptureMode(out);
+              };
+          long driverBytes = leastBytesCold(driver);
+          long leaseBytes = leastBytesCold(lease);
+          assertThat(leaseBytes).isLessThanOrEqualTo(driverBytes);
+          assertThat(pinned.stats().allocations()).isEqualTo(1);
+        }
+      }
+    }
+  }
+
+  /** What a pool calls before anything else. */
+  private static void enter(SimulatedCuda cuda, MemorySegment out) {
+    cuda.cuCtxGetCurrent(out);
+    out.set(ValueLayout.JAVA_INT, 0, CudaConstants.CU_STREAM_CAPTURE_MODE_RELAXED);
+    cuda.cuThreadExchangeStreamCaptureMode(out);
+  }
+
+  private static long leastBytesCold(Call call) throws Exception {
+    long least = Long.MAX_VALUE;
+    for (int i = 0; i < 100; i++) {
+      long before = THREADS.getCurrentThreadAllocatedBytes();
+      call.call();
+      least = Math.min(least, THREADS.getCurrentThreadAllocatedBytes() - before);
+    }
+    return least;
   }
 }

@@ -8,6 +8,9 @@ import dev.sluice.bindings.sim.SimulatedCuda;
 import dev.sluice.engine.memory.DeviceLease;
 import dev.sluice.engine.memory.DevicePool;
 import dev.sluice.engine.memory.MemoryBudget;
+import dev.sluice.engine.memory.PinnedLease;
+import dev.sluice.engine.memory.PinnedPool;
+import dev.sluice.engine.memory.PoolStats;
 import dev.sluice.engine.memory.StreamMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -31,9 +34,10 @@ import org.openjdk.jmh.annotations.Threads;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Pairs of lease and return from 8 threads, which have a stream each, or share two or one, on the
- * simulated device. The pool's account is checked at the end: every lease was returned, and the
- * driver was called only while the pool grew.
+ * Pairs of lease and return from 8 threads on the simulated device: of device memory, with a stream
+ * each, or two or one that they share; of pinned memory, from one pool. The pools' accounts are
+ * checked at the end: every lease was returned, and the driver was asked for memory only while the
+ * pool grew.
  */
 @BenchmarkMode(Mode.Throughput)
 @OutputTimeUnit(TimeUnit.SECONDS)
@@ -42,34 +46,20 @@ import org.openjdk.jmh.annotations.Warmup;
 @Warmup(iterations = 3, time = 2)
 @Measurement(iterations = 5, time = 2)
 public class PoolBenchmark {
-  /** One pool for all threads. */
-  @State(Scope.Benchmark)
-  public static class Shared {
+  /** A simulated device. */
+  public abstract static class Device {
     private final SimulatedCuda cuda = SimulatedCuda.builder().build();
     private final MemoryBudget root = MemoryBudget.root("device", MemoryBudget.UNLIMITED);
     private final MemoryBudget budget = root.child("model", 1L << 30);
 
-    /** How many streams the threads share. */
-    @Param({"8", "2", "1"})
-    public int streams;
-
-    private final List<StreamMemory> memories = new ArrayList<>();
-    private final AtomicInteger threads = new AtomicInteger();
-    private long context;
-    private DevicePool pool;
-
-    /** Makes the pool. */
-    @Setup(Level.Trial)
-    public void open() {
+    private long retain() {
       try (Arena arena = Arena.ofConfined()) {
         MemorySegment out = arena.allocate(JAVA_LONG);
         check(cuda.cuInit(0), "cuInit");
         check(cuda.cuDevicePrimaryCtxRetain(out, 0), "cuDevicePrimaryCtxRetain");
-        context = out.get(JAVA_LONG, 0);
-      }
-      pool = new DevicePool(cuda, context, "benchmark", budget);
-      for (int i = 0; i < streams; i++) {
-        memories.add(pool.on(stream()));
+        long context = out.get(JAVA_LONG, 0);
+        check(cuda.cuCtxSetCurrent(context), "cuCtxSetCurrent");
+        return context;
       }
     }
 
@@ -80,7 +70,6 @@ public class PoolBenchmark {
     private long stream() {
       try (Arena arena = Arena.ofConfined()) {
         MemorySegment out = arena.allocate(JAVA_LONG);
-        check(cuda.cuCtxSetCurrent(context), "cuCtxSetCurrent");
         check(
             cuda.cuStreamCreateWithPriority(out, CudaConstants.CU_STREAM_NON_BLOCKING, 0),
             "cuStreamCreateWithPriority");
@@ -88,18 +77,66 @@ public class PoolBenchmark {
       }
     }
 
-    /** Checks the account. */
-    @TearDown(Level.Trial)
-    public void close() {
-      long allocations = pool.stats().allocations();
-      if (pool.stats().leases() != 0 || allocations > 8) {
-        throw new IllegalStateException("the pool's account is wrong: " + pool.stats());
+    private static void checkAccount(PoolStats stats) {
+      if (stats.leases() != 0 || stats.allocations() > 8) {
+        throw new IllegalStateException("the pool's account is wrong: " + stats);
       }
-      memories.forEach(StreamMemory::close);
-      pool.close();
+    }
+
+    private void end() {
       budget.close();
       root.close();
       cuda.close();
+    }
+  }
+
+  /** One pool of device memory for all threads. */
+  @State(Scope.Benchmark)
+  public static class Shared extends Device {
+    /** How many streams the threads share. */
+    @Param({"8", "2", "1"})
+    public int streams;
+
+    private final List<StreamMemory> memories = new ArrayList<>();
+    private final AtomicInteger threads = new AtomicInteger();
+    private DevicePool pool;
+
+    /** Makes the pool. */
+    @Setup(Level.Trial)
+    public void open() {
+      pool = new DevicePool(super.cuda, super.retain(), "benchmark", super.budget);
+      for (int i = 0; i < streams; i++) {
+        memories.add(pool.on(super.stream()));
+      }
+    }
+
+    /** Checks the account. */
+    @TearDown(Level.Trial)
+    public void close() {
+      memories.forEach(StreamMemory::close);
+      Device.checkAccount(pool.stats());
+      pool.close();
+      super.end();
+    }
+  }
+
+  /** One pool of pinned memory for all threads. */
+  @State(Scope.Benchmark)
+  public static class SharedPinned extends Device {
+    private PinnedPool pool;
+
+    /** Makes the pool. */
+    @Setup(Level.Trial)
+    public void open() {
+      pool = new PinnedPool(super.cuda, super.retain(), "benchmark", super.budget);
+    }
+
+    /** Checks the account. */
+    @TearDown(Level.Trial)
+    public void close() {
+      Device.checkAccount(pool.stats());
+      pool.close();
+      super.end();
     }
   }
 
@@ -116,9 +153,29 @@ public class PoolBenchmark {
     }
   }
 
-  /** One pair. */
+  /** A thread's pinned lease. */
+  @State(Scope.Thread)
+  public static class PinnedOfThread {
+    private PinnedLease lease;
+
+    /** Makes it. */
+    @Setup(Level.Trial)
+    public void open(SharedPinned shared) {
+      lease = shared.pool.newLease("benchmark");
+    }
+  }
+
+  /** One pair of device memory. */
   @Benchmark
   public long pair(OfThread mine) {
+    long address = mine.lease.take(100_000).address();
+    mine.lease.close();
+    return address;
+  }
+
+  /** One pair of pinned memory that no stream used. */
+  @Benchmark
+  public long pinnedPair(PinnedOfThread mine) {
     long address = mine.lease.take(100_000).address();
     mine.lease.close();
     return address;

@@ -9,17 +9,19 @@ import java.lang.foreign.MemorySegment;
  * <p>Thread safety: guarded by the lock of whoever holds it.
  */
 final class Block {
+  /** Counts it in the ledger; the {@link BlockSource} gives the memory back. */
   final NativeHandle handle;
+
   final int sizeClass;
   final long address;
 
   /** Of pinned memory: all of it. */
   MemorySegment segment;
 
-  /** Of pinned memory: marks where a stream was done with it; 0 where there is none. */
+  /** Of pinned memory: marks where a stream was done with it; null until a stream used it. */
   NativeHandle event;
 
-  /** Whether the event was recorded for the latest release. */
+  /** Whether the device may still use it, until the event has passed. */
   boolean pending;
 
   Block(NativeHandle handle, int sizeClass) {

@@ -1,30 +1,17 @@
 package dev.sluice.engine.memory;
 
-import java.io.PrintWriter;
-import java.io.StringWriter;
-import java.util.Objects;
-
 /**
  * Device memory for work in a stream. Belongs to its caller, who takes and closes it as often as
  * needed; neither takes heap memory once the pool has what it needs.
  *
  * <p>Thread safety: any thread may look; take and close one after the other.
  */
-public final class DeviceLease implements AutoCloseable {
+public final class DeviceLease extends Lease implements AutoCloseable {
   private final StreamMemory memory;
-  private final String label;
-
-  /** Not null while it is taken. */
-  volatile Block block;
-
-  long sizeBytes;
-  DeviceLease older;
-  DeviceLease newer;
-  Throwable site;
 
   DeviceLease(StreamMemory memory, String label) {
+    super(memory, label);
     this.memory = memory;
-    this.label = Objects.requireNonNull(label, "label");
   }
 
   /**
@@ -32,8 +19,7 @@ public final class DeviceLease implements AutoCloseable {
    *
    * @param bytes 0 to 2^42
    * @return this
-   * @throws IllegalStateException where this is taken already, the stream's memory is closed, or
-   *     the stream is capturing and has no block left
+   * @throws IllegalStateException where this is taken already, or the stream's memory is closed
    * @throws MemoryExhaustedException where there is no memory left
    */
   public DeviceLease take(long bytes) {
@@ -47,11 +33,7 @@ public final class DeviceLease implements AutoCloseable {
    * @throws IllegalStateException where it is not taken
    */
   public long address() {
-    Block held = block;
-    if (held == null) {
-      throw new IllegalStateException(this + " is not taken; take it before use");
-    }
-    return held.address;
+    return held().address;
   }
 
   /**
@@ -60,36 +42,13 @@ public final class DeviceLease implements AutoCloseable {
    * @throws IllegalStateException where it is not taken
    */
   public long sizeBytes() {
-    long size = sizeBytes;
-    if (block == null) {
-      throw new IllegalStateException(this + " is not taken; take it before use");
-    }
-    return size;
-  }
-
-  String label() {
-    return label;
-  }
-
-  String describe() {
-    StringWriter text = new StringWriter();
-    text.append(label).append(", ").append(Long.toString(sizeBytes)).append(" bytes");
-    Throwable taken = site;
-    if (taken != null) {
-      text.append('\n');
-      taken.printStackTrace(new PrintWriter(text));
-    }
-    return text.toString();
+    held();
+    return sizeBytes;
   }
 
   /** Gives the memory back in the order of the stream. Closing twice does nothing. */
   @Override
   public void close() {
     memory.release(this);
-  }
-
-  @Override
-  public String toString() {
-    return "the lease '" + label + "' of " + memory;
   }
 }

@@ -2,8 +2,8 @@ package dev.sluice.engine.memory;
 
 import dev.sluice.bindings.cuda.CudaApi;
 import dev.sluice.bindings.cuda.CudaException;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
  * Device memory of one context, leased in the order of streams.
@@ -20,8 +20,9 @@ import java.util.concurrent.CopyOnWriteArrayList;
  *   <li>an orphan, whose stream is done with it;
  *   <li>a block of another stream that is done with everything so far;
  *   <li>a new block, where budget and device have room;
- *   <li>a block of another stream: this one waits for it, on the device;
- *   <li>a new block after all that nobody leases was given back, under the budget that refused;
+ *   <li>a block of another stream: this one waits for it, on the device, unless it is capturing;
+ *   <li>a new block after others' idle memory was given back: what each budget without room lacks,
+ *       or all of the same context where the device is full;
  * </ol>
  *
  * and else fails with a {@link MemoryExhaustedException}. Blocks come from {@code cuMemAlloc}, not
@@ -29,13 +30,26 @@ import java.util.concurrent.CopyOnWriteArrayList;
  * away from a capture, and are missing where a device does not support them; calls of the driver
  * are made only while the pool grows.
  *
+ * <p>Step 1 takes the lock of the stream's memory alone. All others, trimming and closing take that
+ * of the budget's tree first, one after the other, so that who is refused was refused for what is
+ * leased, not for what another was about to give back. Whoever gives memory back waits with that
+ * lock for the streams that use it: a stream must not wait for a thread that leases.
+ *
  * <p>Thread safety: any thread.
  */
-public final class DevicePool implements AutoCloseable, MemoryBudget.Trimmable {
+public final class DevicePool implements AutoCloseable {
   private final BlockSource source;
-  private final List<StreamMemory> streams = new CopyOnWriteArrayList<>();
+
+  /** Guarded by the lock of the budget's tree. */
   private final BlockStacks orphans = new BlockStacks();
+
+  private final List<StreamMemory> streams = new ArrayList<>();
   private boolean closed;
+
+  /** Of orphans, and of streams' memories that are closed. */
+  private long hits;
+
+  private long waits;
 
   /**
    * A pool that holds nothing yet.
@@ -45,8 +59,7 @@ public final class DevicePool implements AutoCloseable, MemoryBudget.Trimmable {
    * @param budget what it may hold
    */
   public DevicePool(CudaApi api, long context, String name, MemoryBudget budget) {
-    this.source = new BlockSource(api, context, name, budget, false);
-    budget.add(this);
+    this.source = new BlockSource(api, context, name, budget, false, this::giveBack);
   }
 
   BlockSource source() {
@@ -56,20 +69,28 @@ public final class DevicePool implements AutoCloseable, MemoryBudget.Trimmable {
   /**
    * The memory of a stream.
    *
-   * @param stream a {@code CUstream} of the context; close this memory before it is destroyed
+   * @param stream a {@code CUstream} of the context, not {@code CU_STREAM_PER_THREAD}; close this
+   *     memory before it is destroyed. 0 is the legacy stream, which is left alone while a blocking
+   *     stream captures
    */
-  public synchronized StreamMemory on(long stream) {
-    if (closed) {
-      throw new IllegalStateException("the pool " + source.name + " is closed");
+  public StreamMemory on(long stream) {
+    BlockSource.requireOneStream(stream);
+    synchronized (source.tree) {
+      if (closed) {
+        throw new IllegalStateException("the " + source + " is closed");
+      }
+      StreamMemory memory = new StreamMemory(this, stream);
+      synchronized (this) {
+        streams.add(memory);
+      }
+      return memory;
     }
-    StreamMemory memory = new StreamMemory(this, stream);
-    streams.add(memory);
-    return memory;
   }
 
-  /** Steps 2 to 6 of the class's description. */
+  /** Steps 2 to 6 of the class's description; the tree's lock is held. */
   Block find(StreamMemory taker, int sizeClass, String label) {
     long before = source.enter();
+    int mode = source.relax();
     try {
       Block block = orphan(sizeClass);
       if (block == null) {
@@ -78,31 +99,28 @@ public final class DevicePool implements AutoCloseable, MemoryBudget.Trimmable {
       if (block == null) {
         block = source.tryGrow(sizeClass, label);
       }
-      if (block == null) {
+      if (block == null && !source.isCapturing(taker.stream())) {
         block = borrow(taker, sizeClass, true);
       }
-      if (block == null) {
-        long trimmed = source.trimBudget(sizeClass);
-        block = source.tryGrow(sizeClass, label);
-        if (block == null) {
-          throw source.exhausted(sizeClass, label, trimmed);
-        }
-      }
-      return block;
+      return block == null ? source.growAfterTrim(sizeClass, label) : block;
     } finally {
-      source.leave(before);
+      source.leave(before, mode);
     }
   }
 
   private Block orphan(int sizeClass) {
-    synchronized (orphans) {
-      return orphans.pop(sizeClass);
+    Block block = orphans.pop(sizeClass);
+    if (block != null) {
+      synchronized (this) {
+        hits++;
+      }
     }
+    return block;
   }
 
   private Block borrow(StreamMemory taker, int sizeClass, boolean wait) {
     for (StreamMemory other : streams) {
-      Block block = other == taker ? null : other.lend(sizeClass, taker.stream(), wait);
+      Block block = other == taker ? null : other.lend(sizeClass, taker, wait);
       if (block != null) {
         return block;
       }
@@ -110,95 +128,81 @@ public final class DevicePool implements AutoCloseable, MemoryBudget.Trimmable {
     return null;
   }
 
-  /** Takes the blocks of a stream's memory that is closed; its stream is done with them. */
-  void adopt(StreamMemory memory, List<Block> blocks) {
-    synchronized (orphans) {
-      blocks.forEach(orphans::push);
-    }
+  /** Takes the blocks of a stream's memory that closes; its stream is done with them. */
+  synchronized void adopt(StreamMemory memory, List<Block> blocks) {
+    blocks.forEach(orphans::push);
     streams.remove(memory);
+    hits += memory.hits();
+    waits += memory.waits();
   }
 
   /**
    * Gives blocks back that nobody leases, until they have so many bytes. Waits for the streams that
-   * released them.
+   * released them, but for those that are capturing, which keep theirs.
    *
    * @return the bytes that were given back
    */
-  @Override
   public long trim(long wantedBytes) {
-    long before = source.enter();
-    try {
-      long given = 0;
-      List<Block> out;
-      synchronized (orphans) {
-        out = orphans.takeOut(wantedBytes);
-      }
-      given += free(out);
-      for (StreamMemory memory : streams) {
-        if (given < wantedBytes) {
-          given += free(memory.takeOut(wantedBytes - given));
-        }
-      }
-      return given;
-    } finally {
-      source.leave(before);
-    }
+    return source.trim(wantedBytes);
   }
 
-  private long free(List<Block> blocks) {
-    long bytes = 0;
-    for (Block block : blocks) {
-      source.free(block);
-      bytes += block.bytes();
+  private long giveBack(long wantedBytes) {
+    long given = source.giveBack(orphans.takeOut(wantedBytes), orphans::push);
+    for (StreamMemory memory : streams) {
+      if (given < wantedBytes) {
+        given += source.giveBack(memory.takeOut(wantedBytes - given), orphans::push);
+      }
     }
-    return bytes;
+    return given;
   }
 
   /** What the pool did and holds. */
-  public PoolStats stats() {
+  public synchronized PoolStats stats() {
     long leases = 0;
-    long hits = 0;
-    long waits = 0;
+    long allHits = hits;
+    long allWaits = waits;
     for (StreamMemory memory : streams) {
       leases += memory.leases();
-      hits += memory.hits();
-      waits += memory.waits();
+      allHits += memory.hits();
+      allWaits += memory.waits();
     }
     return new PoolStats(
-        source.heldBytes.sum(), leases, hits, waits, source.allocations.sum(), source.frees.sum());
+        source.heldBytes.sum(),
+        leases,
+        allHits,
+        allWaits,
+        source.allocations.sum(),
+        source.frees.sum());
   }
 
   /**
    * Gives all memory back. Closing twice does nothing.
    *
-   * @throws IllegalStateException where leases are live, or stream memories open; they are named,
+   * @throws IllegalStateException where stream memories are open; they are named with their leases,
    *     and nothing is closed
+   * @throws CudaException where the driver refuses; what it did not take back stays in the pool
    */
   @Override
-  public synchronized void close() {
-    if (closed) {
-      return;
-    }
-    if (!streams.isEmpty()) {
-      throw new IllegalStateException(
-          "the pool " + source.name + " is still used by " + streams + ": close them first");
-    }
-    closed = true;
-    try {
-      trim(Long.MAX_VALUE);
-    } catch (CudaException e) {
-      // The context is lost, and its memory with it: what is left to do is to count it out.
-      source.lost(e);
-      synchronized (orphans) {
-        free(orphans.takeOut(Long.MAX_VALUE));
+  public void close() {
+    synchronized (source.tree) {
+      if (closed) {
+        return;
       }
+      if (!streams.isEmpty()) {
+        throw new IllegalStateException(
+            "the "
+                + source
+                + " is still used by "
+                + streams.stream().map(StreamMemory::describe).toList()
+                + ": close them first");
+      }
+      source.close();
+      closed = true;
     }
-    source.budget.remove(this);
-    source.close();
   }
 
   @Override
   public String toString() {
-    return "pool " + source.name;
+    return source.toString();
   }
 }

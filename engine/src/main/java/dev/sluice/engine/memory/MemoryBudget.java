@@ -1,27 +1,34 @@
 package dev.sluice.engine.memory;
 
+import dev.sluice.bindings.cuda.CudaException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
+import java.util.function.Predicate;
 
 /**
  * How much memory a part of the program may hold, as a tree: what a pool takes from the driver
  * counts at its own budget and at every one above it, and each may refuse. Memory that a pool holds
  * unleased counts, too; pools give it back where a budget above them would else refuse another.
  *
- * <p>Thread safety: any thread.
+ * <p>Thread safety: any thread. All that changes the tree or an account holds the tree's lock; the
+ * numbers may be read without it.
  */
 public final class MemoryBudget implements AutoCloseable {
   /** A limit that is none. */
   public static final long UNLIMITED = Long.MAX_VALUE;
 
-  /** Something under a budget that can give memory back. */
-  interface Trimmable {
-    /** Gives up to so many bytes back that nobody leases; how many it gave. */
-    long trim(long wantedBytes);
+  /**
+   * What the budgets of a tree share. Whoever grows a pool, trims it or closes it holds this
+   * object's lock, and takes those of pools and streams after it. Leases that a free block serves
+   * do without.
+   *
+   * <p>Thread safety: any thread.
+   */
+  static final class Tree {
+    /** Whether leases must not take free blocks past the lock; see {@link MemoryBudget#trim}. */
+    volatile boolean trimming;
   }
 
   /**
@@ -45,20 +52,22 @@ public final class MemoryBudget implements AutoCloseable {
     }
   }
 
+  final Tree tree;
   private final MemoryBudget parent;
   private final String name;
   private final long limitBytes;
-  private final AtomicLong used = new AtomicLong();
-  private final AtomicLong highWater = new AtomicLong();
-  private final List<MemoryBudget> children = new CopyOnWriteArrayList<>();
-  private final List<Trimmable> pools = new CopyOnWriteArrayList<>();
-  private final AtomicBoolean closed = new AtomicBoolean();
+  private final List<MemoryBudget> children = new ArrayList<>();
+  private final List<BlockSource> pools = new ArrayList<>();
+  private volatile long usedBytes;
+  private volatile long highWaterBytes;
+  private boolean closed;
 
   private MemoryBudget(MemoryBudget parent, String name, long limitBytes) {
     if (limitBytes < 0) {
       throw new IllegalArgumentException("a limit of " + limitBytes + " bytes");
     }
     this.parent = parent;
+    this.tree = parent == null ? new Tree() : parent.tree;
     this.name = Objects.requireNonNull(name, "name");
     this.limitBytes = limitBytes;
   }
@@ -76,7 +85,7 @@ public final class MemoryBudget implements AutoCloseable {
   /** A budget below this one. */
   public MemoryBudget child(String childName, long childLimitBytes) {
     MemoryBudget child = new MemoryBudget(this, childName, childLimitBytes);
-    synchronized (this) {
+    synchronized (tree) {
       requireOpen();
       children.add(child);
     }
@@ -84,14 +93,14 @@ public final class MemoryBudget implements AutoCloseable {
   }
 
   private void requireOpen() {
-    if (closed.get()) {
+    if (closed) {
       throw new IllegalStateException("the budget " + path() + " is closed");
     }
   }
 
   /** This level now. */
   public Level level() {
-    return new Level(path(), limitBytes, used.get(), highWater.get());
+    return new Level(path(), limitBytes, usedBytes, highWaterBytes);
   }
 
   /** This level and all above it, this one first. */
@@ -107,76 +116,123 @@ public final class MemoryBudget implements AutoCloseable {
     return parent == null ? name : parent.path() + "/" + name;
   }
 
-  synchronized void add(Trimmable pool) {
-    requireOpen();
-    pools.add(pool);
+  void add(BlockSource pool) {
+    synchronized (tree) {
+      requireOpen();
+      pools.add(pool);
+    }
   }
 
-  void remove(Trimmable pool) {
-    pools.remove(pool);
+  void remove(BlockSource pool) {
+    synchronized (tree) {
+      pools.remove(pool);
+    }
   }
 
   /**
    * Counts memory here and above.
    *
-   * @return null, or the budget that refuses; nothing is counted then
+   * @return null, or the nearest budget that refuses; nothing is counted then
    */
   MemoryBudget reserve(long sizeBytes) {
-    for (MemoryBudget level = this; level != null; level = level.parent) {
-      if (!level.add(sizeBytes)) {
-        for (MemoryBudget undo = this; undo != level; undo = undo.parent) {
-          undo.used.addAndGet(-sizeBytes);
-        }
-        return level;
+    synchronized (tree) {
+      MemoryBudget refusing = refusing(sizeBytes);
+      for (MemoryBudget level = this; level != null && refusing == null; level = level.parent) {
+        level.usedBytes += sizeBytes;
+        level.highWaterBytes = Math.max(level.highWaterBytes, level.usedBytes);
       }
-    }
-    for (MemoryBudget level = this; level != null; level = level.parent) {
-      level.highWater.accumulateAndGet(level.used.get(), Math::max);
-    }
-    return null;
-  }
-
-  private boolean add(long sizeBytes) {
-    long now = used.get();
-    while (sizeBytes <= limitBytes - now) {
-      long seen = used.compareAndExchange(now, now + sizeBytes);
-      if (seen == now) {
-        return true;
-      }
-      now = seen;
-    }
-    return false;
-  }
-
-  void release(long sizeBytes) {
-    for (MemoryBudget level = this; level != null; level = level.parent) {
-      level.used.addAndGet(-sizeBytes);
+      return refusing;
     }
   }
 
   /**
-   * Where memory has to be given back for so many bytes: the nearest level that has no room, or the
-   * root where all have.
+   * The nearest budget, from this one up, that has no room for so many bytes; null where all do.
    */
-  MemoryBudget narrowest(long sizeBytes) {
-    boolean full = sizeBytes > limitBytes - used.get();
-    return full || parent == null ? this : parent.narrowest(sizeBytes);
+  MemoryBudget refusing(long sizeBytes) {
+    for (MemoryBudget level = this; level != null; level = level.parent) {
+      if (level.missingBytes(sizeBytes) > 0) {
+        return level;
+      }
+    }
+    return null;
   }
 
-  /** Lets the pools here and below give back what nobody leases; how much they gave. */
-  long trim(long wantedBytes) {
-    long given = 0;
-    for (Trimmable pool : pools) {
-      if (given < wantedBytes) {
-        given += pool.trim(wantedBytes - given);
+  void release(long sizeBytes) {
+    synchronized (tree) {
+      for (MemoryBudget level = this; level != null; level = level.parent) {
+        level.usedBytes -= sizeBytes;
+      }
+    }
+  }
+
+  /** What has to be given back before this level has room for so many bytes. */
+  private long missingBytes(long sizeBytes) {
+    return sizeBytes - (limitBytes - usedBytes);
+  }
+
+  /**
+   * Lets pools give back what nobody leases, at each level, here and above, as far as it has no
+   * room for so many bytes; the tree's lock is held.
+   *
+   * @param failures takes those of pools that could not
+   * @return the bytes that were given back
+   */
+  long makeRoom(long sizeBytes, List<CudaException> failures) {
+    long givenBytes = 0;
+    for (MemoryBudget level = this; level != null; level = level.parent) {
+      MemoryBudget full = level;
+      if (sizeBytes <= level.limitBytes) {
+        givenBytes += level.trim(() -> full.missingBytes(sizeBytes), _ -> true, failures);
+      }
+    }
+    return givenBytes;
+  }
+
+  /** Lets the pools of the tree that match give back all that nobody leases; the lock is held. */
+  long trimTree(Predicate<BlockSource> which, List<CudaException> failures) {
+    return parent == null
+        ? trim(() -> Long.MAX_VALUE, which, failures)
+        : parent.trimTree(which, failures);
+  }
+
+  /**
+   * Lets the pools here and below give memory back until nothing is missing, or nothing is left. A
+   * pass that goes from pool to pool misses a block that is given back behind it while its thread
+   * takes another before it. So where a first pass is not enough, leases wait for the lock: what no
+   * pass finds then was leased when the last one began.
+   */
+  private long trim(
+      LongSupplier missingBytes, Predicate<BlockSource> which, List<CudaException> failures) {
+    long givenBytes = pass(missingBytes.getAsLong(), which, failures);
+    try {
+      long moreBytes = 1;
+      while (moreBytes > 0 && missingBytes.getAsLong() > 0) {
+        tree.trimming = true;
+        moreBytes = pass(missingBytes.getAsLong(), which, failures);
+        givenBytes += moreBytes;
+      }
+    } finally {
+      tree.trimming = false;
+    }
+    return givenBytes;
+  }
+
+  private long pass(long wantedBytes, Predicate<BlockSource> which, List<CudaException> failures) {
+    long beforeBytes = usedBytes;
+    for (BlockSource pool : pools) {
+      long givenBytes = beforeBytes - usedBytes;
+      if (givenBytes < wantedBytes && which.test(pool)) {
+        try {
+          pool.trim(wantedBytes - givenBytes);
+        } catch (CudaException e) {
+          failures.add(e);
+        }
       }
     }
     for (MemoryBudget child : children) {
-      if (given < wantedBytes) {
-        given += child.trim(wantedBytes - given);
-      }
+      child.pass(wantedBytes - (beforeBytes - usedBytes), which, failures);
     }
-    return given;
+    return beforeBytes - usedBytes;
   }
 
   /**
@@ -185,23 +241,25 @@ public final class MemoryBudget implements AutoCloseable {
    * @throws IllegalStateException where pools or budgets below are open; they are named
    */
   @Override
-  public synchronized void close() {
-    if (closed.get()) {
-      return;
-    }
-    if (!children.isEmpty() || !pools.isEmpty() || used.get() != 0) {
-      throw new IllegalStateException(
-          "the budget "
-              + path()
-              + " still has "
-              + children.stream().map(child -> child.name).toList()
-              + " and the pools "
-              + pools
-              + " below it: close them first");
-    }
-    closed.set(true);
-    if (parent != null) {
-      parent.children.remove(this);
+  public void close() {
+    synchronized (tree) {
+      if (closed) {
+        return;
+      }
+      if (!children.isEmpty() || !pools.isEmpty()) {
+        throw new IllegalStateException(
+            "the budget "
+                + path()
+                + " still has the budgets "
+                + children.stream().map(child -> child.name).toList()
+                + " and the pools "
+                + pools
+                + " below it: close them first");
+      }
+      closed = true;
+      if (parent != null) {
+        parent.children.remove(this);
+      }
     }
   }
 

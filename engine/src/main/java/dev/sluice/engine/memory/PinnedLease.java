@@ -2,33 +2,24 @@ package dev.sluice.engine.memory;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Objects;
 
 /**
  * Pinned memory of the host. Belongs to its caller, who takes and closes it as often as needed.
  *
  * <p>Thread safety: any thread may look; take and close one after the other. A use of the segment
- * after close is not caught.
+ * after close is caught with {@code sluice.checked=true} only.
  */
-public final class PinnedLease implements AutoCloseable {
+public final class PinnedLease extends Lease implements AutoCloseable {
   private final PinnedPool pool;
-  private final String label;
-
-  /** Not null while it is taken. */
-  volatile Block block;
 
   MemorySegment segment;
 
   /** With {@code sluice.checked=true} what the segment lives in; else null. */
   Arena scope;
 
-  long sizeBytes;
-  PinnedLease older;
-  PinnedLease newer;
-
   PinnedLease(PinnedPool pool, String label) {
+    super(pool, label);
     this.pool = pool;
-    this.label = Objects.requireNonNull(label, "label");
   }
 
   /**
@@ -50,43 +41,34 @@ public final class PinnedLease implements AutoCloseable {
    * @throws IllegalStateException where it is not taken
    */
   public MemorySegment segment() {
-    MemorySegment held = segment;
-    if (block == null || held == null) {
-      throw new IllegalStateException(this + " is not taken; take it before use");
-    }
-    return held;
+    held();
+    return segment;
   }
 
   /** The address; see {@link #segment}. */
   public long address() {
-    Block held = block;
-    if (held == null) {
-      throw new IllegalStateException(this + " is not taken; take it before use");
-    }
-    return held.address;
-  }
-
-  String label() {
-    return label;
-  }
-
-  /** Gives memory back that no stream uses any more. Closing twice does nothing. */
-  @Override
-  public void close() {
-    pool.release(this, 0, false);
+    return held().address;
   }
 
   /**
-   * Gives memory back that a stream uses until it has come to here.
+   * Gives memory back that no stream uses any more. Closing twice does nothing.
    *
-   * @param stream a {@code CUstream} of the pool's context that is not capturing
+   * @throws IllegalStateException with {@code sluice.checked=true} where a call still reads or
+   *     writes the segment; the lease stays taken
    */
-  public void closeAfter(long stream) {
-    pool.release(this, stream, true);
+  @Override
+  public void close() {
+    pool.release(this);
   }
 
-  @Override
-  public String toString() {
-    return "the lease '" + label + "' of " + pool;
+  /**
+   * Gives memory back that a stream uses until it has come to here. Closing twice does nothing.
+   *
+   * @param stream a {@code CUstream} of the pool's context, not {@code CU_STREAM_PER_THREAD}
+   * @throws IllegalStateException where the stream is capturing: a graph would use the memory each
+   *     time that it is launched; the lease stays taken. See {@link #close}, too
+   */
+  public void closeAfter(long stream) {
+    pool.releaseAfter(this, stream);
   }
 }

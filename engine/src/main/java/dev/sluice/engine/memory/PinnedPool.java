@@ -14,20 +14,21 @@ import java.util.function.Predicate;
  * it is, {@link PinnedLease#closeAfter} that it will be where a stream has come to.
  *
  * <p>A lease takes a block that is done with; else a new one, where the budget has room; else it
- * waits for the block that was given back first; else what nobody leases is given back under the
- * budget that refused.
+ * waits for the block that was given back first; else a new one, after others' idle memory was
+ * given back as for a {@link DevicePool}. So where the host runs ahead of the device, the pool
+ * grows as far as its budget lets it before anybody waits: give it one.
  *
- * <p>Thread safety: any thread.
+ * <p>Thread safety: any thread. The first takes the pool's lock alone, all that grows, trims or
+ * closes that of the budget's tree before it.
  */
-public final class PinnedPool implements AutoCloseable, MemoryBudget.Trimmable {
+public final class PinnedPool implements AutoCloseable {
   private static final boolean CHECKED = Boolean.getBoolean("sluice.checked");
 
   private final BlockSource source;
-  private final BlockStacks free = new BlockStacks();
   private final Predicate<Block> done = this::isDone;
-  private PinnedLease newest;
+  private final BlockStacks free = new BlockStacks();
+  private final LeaseList live = new LeaseList();
   private boolean closed;
-  private long leases;
   private long hits;
   private long waits;
 
@@ -39,8 +40,7 @@ public final class PinnedPool implements AutoCloseable, MemoryBudget.Trimmable {
    * @param budget what it may hold
    */
   public PinnedPool(CudaApi api, long context, String name, MemoryBudget budget) {
-    this.source = new BlockSource(api, context, name, budget, true);
-    budget.add(this);
+    this.source = new BlockSource(api, context, name, budget, true, this::giveBack);
   }
 
   /**
@@ -54,241 +54,230 @@ public final class PinnedPool implements AutoCloseable, MemoryBudget.Trimmable {
 
   /** See {@link PinnedLease#take}. */
   void take(PinnedLease lease, long sizeBytes) {
-    if (sizeBytes < 0 || sizeBytes > SizeClasses.MAX_BYTES) {
-      throw new IllegalArgumentException(
-          lease + ": " + sizeBytes + " bytes; lease 0 to " + SizeClasses.MAX_BYTES);
+    int sizeClass = lease.sizeClass(sizeBytes);
+    MemoryBudget.Tree tree = source.tree;
+    if (!tree.trimming && takeFree(lease, sizeClass, sizeBytes, block -> !block.pending)) {
+      return;
     }
-    int sizeClass = SizeClasses.of(Math.max(1, sizeBytes));
-    synchronized (this) {
-      requireFree(lease);
-      Block block = free.popDone(sizeClass, candidate -> !candidate.pending);
-      if (block != null) {
-        hits++;
-        hold(lease, block, sizeBytes);
+    long before = source.enter();
+    int mode = source.relax();
+    try {
+      if (!tree.trimming && takeFree(lease, sizeClass, sizeBytes, done)) {
         return;
       }
-    }
-    Block block = find(sizeClass, lease.label());
-    synchronized (this) {
-      try {
-        requireFree(lease);
-      } catch (IllegalStateException e) {
-        free.push(block);
-        throw e;
+      synchronized (tree) {
+        takeOrGrow(lease, sizeClass, sizeBytes);
       }
-      hold(lease, block, sizeBytes);
+      // Held already, so that the pool is not closed meanwhile; without the lock.
+      source.await(lease.block);
+    } catch (CudaException e) {
+      release(lease);
+      throw e;
+    } finally {
+      source.leave(before, mode);
     }
+  }
+
+  /** Takes what may be pending still; the tree's lock is held. */
+  private void takeOrGrow(PinnedLease lease, int sizeClass, long sizeBytes) {
+    if (takeFree(lease, sizeClass, sizeBytes, done)) {
+      return;
+    }
+    Block block = source.tryGrow(sizeClass, lease.label);
+    if (block == null) {
+      if (takeFree(lease, sizeClass, sizeBytes, _ -> true)) {
+        return;
+      }
+      block = source.growAfterTrim(sizeClass, lease.label);
+    }
+    holdNew(lease, block, sizeBytes);
+  }
+
+  private synchronized boolean takeFree(
+      PinnedLease lease, int sizeClass, long sizeBytes, Predicate<Block> which) {
+    requireFree(lease);
+    Block block = free.popDone(sizeClass, which);
+    if (block == null) {
+      return false;
+    }
+    hits += block.pending ? 0 : 1;
+    waits += block.pending ? 1 : 0;
+    hold(lease, block, sizeBytes);
+    return true;
+  }
+
+  private synchronized void holdNew(PinnedLease lease, Block block, long sizeBytes) {
+    try {
+      requireFree(lease);
+    } catch (IllegalStateException e) {
+      free.push(block);
+      throw e;
+    }
+    hold(lease, block, sizeBytes);
   }
 
   private void requireFree(PinnedLease lease) {
     if (closed) {
       throw new IllegalStateException(lease + ": the pool is closed");
     }
-    if (lease.block != null) {
-      throw new IllegalStateException(lease + " is taken already: close it first");
-    }
+    lease.requireFree();
   }
 
-  @SuppressWarnings("MustBeClosedChecker") // closed by unlink
+  @SuppressWarnings("MustBeClosedChecker") // closed by letGo
   private void hold(PinnedLease lease, Block block, long sizeBytes) {
-    lease.sizeBytes = sizeBytes;
     lease.segment = block.segment;
     if (CHECKED) {
       lease.scope = Arena.ofShared();
       lease.segment = ScopedSegments.within(block.segment, lease.scope);
     }
-    lease.older = newest;
-    lease.newer = null;
-    if (newest != null) {
-      newest.newer = lease;
-    }
-    newest = lease;
-    leases++;
-    lease.block = block;
+    lease.hold(block, sizeBytes);
+    live.add(lease);
   }
 
-  private Block find(int sizeClass, String label) {
-    long before = source.enter();
-    try {
-      Block block = pop(sizeClass, done, true);
-      if (block == null) {
-        block = source.tryGrow(sizeClass, label);
-      }
-      if (block == null) {
-        block = pop(sizeClass, _ -> true, false);
-        if (block != null) {
-          await(block);
-        }
-      }
-      if (block == null) {
-        long trimmed = source.trimBudget(sizeClass);
-        block = source.tryGrow(sizeClass, label);
-        if (block == null) {
-          throw source.exhausted(sizeClass, label, trimmed);
-        }
-      }
-      return block;
-    } finally {
-      source.leave(before);
-    }
-  }
-
-  private synchronized Block pop(int sizeClass, Predicate<Block> which, boolean hit) {
-    Block block = free.popDone(sizeClass, which);
-    if (block != null) {
-      hits += hit ? 1 : 0;
-      waits += hit ? 0 : 1;
-    }
-    return block;
-  }
-
-  /** Whether the device is done with a block; the context is current. */
+  /**
+   * Whether the device is done with a block; the context is current. One that the driver cannot
+   * tell of is passed over, unless the device is lost.
+   */
   private boolean isDone(Block block) {
     if (block.pending) {
       int status = source.api.cuEventQuery(block.event.raw());
-      if (status == CudaApi.CUDA_ERROR_NOT_READY) {
-        return false;
+      if (status != CudaApi.CUDA_SUCCESS
+          && status != CudaApi.CUDA_ERROR_NOT_READY
+          && CudaStatus.sortOf(status) == CudaStatus.Sort.DEVICE_LOST) {
+        throw CudaStatus.exception(source.api, status, "cuEventQuery", toString());
       }
-      source.check(status, "cuEventQuery", toString());
-      block.pending = false;
+      block.pending = status != CudaApi.CUDA_SUCCESS;
     }
-    return true;
+    return !block.pending;
   }
 
-  private void await(Block block) {
-    if (block.pending) {
-      try {
-        source.check(
-            source.api.cuEventSynchronize(block.event.raw()), "cuEventSynchronize", toString());
-      } catch (CudaException e) {
-        synchronized (this) {
-          free.push(block);
-        }
-        throw e;
-      }
-      block.pending = false;
+  /** See {@link PinnedLease#close}. */
+  synchronized void release(PinnedLease lease) {
+    if (lease.block != null) {
+      letGo(lease);
     }
   }
 
-  /** See {@link PinnedLease#close} and {@link PinnedLease#closeAfter}. */
-  void release(PinnedLease lease, long stream, boolean after) {
-    long before = after ? source.enter() : 0;
+  /** See {@link PinnedLease#closeAfter}. */
+  void releaseAfter(PinnedLease lease, long stream) {
+    BlockSource.requireOneStream(stream);
+    if (lease.block == null) {
+      return;
+    }
+    long before = source.enter();
+    int mode = source.relax();
     try {
       synchronized (this) {
         Block block = lease.block;
-        if (block == null) {
-          return;
+        if (block != null) {
+          markUse(lease, block, stream);
+          letGo(lease);
         }
-        if (after) {
-          if (block.event == null) {
-            block.event = source.newEvent();
-          }
-          int status = source.api.cuEventRecord(block.event.raw(), stream);
-          CudaStatus.check(source.api, status, "cuEventRecord", lease.toString());
-          block.pending = true;
-        }
-        unlink(lease);
-        free.push(block);
       }
     } finally {
-      if (after) {
-        source.leave(before);
-      }
+      source.leave(before, mode);
     }
   }
 
-  private void unlink(PinnedLease lease) {
-    lease.block = null;
-    lease.segment = null;
+  /** Marks how far a stream uses a block. */
+  private void markUse(PinnedLease lease, Block block, long stream) {
+    if (source.isCapturing(stream)) {
+      throw new IllegalStateException(
+          lease
+              + ": the stream 0x"
+              + Long.toHexString(stream)
+              + " is capturing; keep what a graph uses as long as it is launched");
+    }
+    if (block.event == null) {
+      block.event = source.newEvent();
+    }
+    int status = source.api.cuEventRecord(block.event.raw(), stream);
+    if (status != CudaApi.CUDA_SUCCESS) {
+      throw CudaStatus.exception(source.api, status, "cuEventRecord", lease.toString());
+    }
+    block.pending = true;
+  }
+
+  private void letGo(PinnedLease lease) {
     if (lease.scope != null) {
+      // Throws where a call uses the segment; then nothing has changed yet.
       lease.scope.close();
       lease.scope = null;
     }
-    if (lease.newer == null) {
-      newest = lease.older;
-    } else {
-      lease.newer.older = lease.older;
-    }
-    if (lease.older != null) {
-      lease.older.newer = lease.newer;
-    }
-    lease.older = null;
-    lease.newer = null;
-    leases--;
+    Block block = lease.block;
+    lease.letGo();
+    lease.segment = null;
+    live.remove(lease);
+    free.push(block);
   }
 
   /**
    * Gives blocks back that nobody leases, until they have so many bytes. Waits for the streams that
    * use them.
+   *
+   * @return the bytes that were given back
    */
-  @Override
   public long trim(long wantedBytes) {
-    long before = source.enter();
-    try {
-      List<Block> out;
-      synchronized (this) {
-        out = free.takeOut(wantedBytes);
-      }
-      long bytes = 0;
-      for (int i = 0; i < out.size(); i++) {
-        Block block = out.get(i);
-        try {
-          await(block);
-        } catch (CudaException e) {
-          synchronized (this) {
-            out.subList(i + 1, out.size()).forEach(free::push);
-          }
-          throw e;
-        }
-        source.free(block);
-        bytes += block.bytes();
-      }
-      return bytes;
-    } finally {
-      source.leave(before);
+    return source.trim(wantedBytes);
+  }
+
+  private long giveBack(long wantedBytes) {
+    List<Block> out;
+    synchronized (this) {
+      out = free.takeOut(wantedBytes);
     }
+    return source.giveBack(out, this::putBack);
+  }
+
+  private synchronized void putBack(Block block) {
+    free.push(block);
   }
 
   /** What the pool did and holds. */
   public synchronized PoolStats stats() {
     return new PoolStats(
-        source.heldBytes.sum(), leases, hits, waits, source.allocations.sum(), source.frees.sum());
+        source.heldBytes.sum(),
+        live.size(),
+        hits,
+        waits,
+        source.allocations.sum(),
+        source.frees.sum());
   }
 
   /**
-   * Gives all memory back. Closing twice does nothing.
+   * Gives all memory back, after waiting for the streams that use it. Closing twice does nothing.
    *
    * @throws IllegalStateException where leases are live; they are named, and nothing is closed
+   * @throws CudaException where the driver refuses; what it did not take back stays in the pool
    */
   @Override
   public void close() {
-    synchronized (this) {
-      if (closed) {
-        return;
-      }
-      if (newest != null) {
-        StringBuilder live = new StringBuilder();
-        for (PinnedLease lease = newest; lease != null; lease = lease.older) {
-          live.append(' ').append(lease.label());
-        }
-        throw new IllegalStateException(this + " has live leases:" + live + "; close them first");
-      }
-      closed = true;
-    }
-    try {
-      trim(Long.MAX_VALUE);
-    } catch (CudaException e) {
-      source.lost(e);
+    synchronized (source.tree) {
       synchronized (this) {
-        free.takeOut(Long.MAX_VALUE).forEach(source::free);
+        if (closed) {
+          return;
+        }
+        live.requireNone(this);
+        closed = true;
+      }
+      boolean given = false;
+      try {
+        source.close();
+        given = true;
+      } finally {
+        if (!given) {
+          reopen();
+        }
       }
     }
-    source.budget.remove(this);
-    source.close();
+  }
+
+  private synchronized void reopen() {
+    closed = false;
   }
 
   @Override
   public String toString() {
-    return "pool " + source.name;
+    return source.toString();
   }
 }

@@ -5,8 +5,8 @@ package dev.sluice.engine.memory;
  *
  * <p>Layout: 256, 512 ... 2048 bytes are the first {@link #STEPS} classes; from there on each
  * doubling has {@link #STEPS} classes at equal distances: 2304, 2560 ... 4096, 4608 ... up to 2^42.
- * Every class is a multiple of 256 bytes, what CUDA aligns to at least. A lease wastes less than an
- * eighth of the block, and from 256 bytes up never more than 255 bytes below 2048.
+ * Every class is a multiple of 256 bytes, what CUDA aligns to at least. A lease of up to 2048 bytes
+ * wastes at most 255, a larger one less than an eighth of its size.
  *
  * <p>Thread safety: stateless.
  */

@@ -2,46 +2,49 @@ package dev.sluice.engine.memory;
 
 import dev.sluice.bindings.NativeHandle;
 import dev.sluice.bindings.cuda.CudaApi;
+import dev.sluice.bindings.cuda.CudaConstants;
 import dev.sluice.bindings.cuda.CudaException;
-import dev.sluice.bindings.cuda.CudaStatus;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
  * A stream's part of a {@link DevicePool}. Leases are taken for work that is enqueued in this
  * stream, and closed once that work is enqueued, not once it is done.
  *
- * <p>A capture is begun and ended through this object, so that the pool does not touch a stream
- * that is capturing: meanwhile leases are served by this stream's own blocks only, and a graph
- * needs what was leased for it as long as it is launched. Lease before a capture begins what it
- * needs.
+ * <p>The pool leaves a stream alone that is capturing: it does not lend its blocks, nor trim them,
+ * nor let it wait for another. A capture is begun and ended through this object, so that neither
+ * happens in the middle of that. A graph needs what was leased for it as long as it is launched.
  *
  * <p>Thread safety: any thread; one thread at a time gets memory in the order that it expects.
  */
 public final class StreamMemory implements AutoCloseable {
-  private static final boolean CHECKED = Boolean.getBoolean("sluice.checked");
-
   private final DevicePool pool;
+  private final BlockSource source;
+  private final MemoryBudget.Tree tree;
   private final long stream;
+  private final String text;
+
+  /** Used with the tree's lock. */
   private final NativeHandle event;
+
   private final BlockStacks free = new BlockStacks();
-  private DeviceLease newest;
-  private boolean capturing;
+  private final LeaseList live = new LeaseList();
   private boolean closed;
-  private long leases;
   private long hits;
   private long waits;
 
   StreamMemory(DevicePool pool, long stream) {
     this.pool = pool;
+    this.source = pool.source();
+    this.tree = source.tree;
     this.stream = stream;
-    BlockSource source = pool.source();
+    this.text = source.describe(stream);
     long before = source.enter();
+    int mode = source.relax();
     try {
       this.event = source.newEvent();
     } finally {
-      source.leave(before);
+      source.leave(before, mode);
     }
   }
 
@@ -60,114 +63,66 @@ public final class StreamMemory implements AutoCloseable {
 
   /** See {@link DeviceLease#take}. */
   void take(DeviceLease lease, long sizeBytes) {
-    if (sizeBytes < 0 || sizeBytes > SizeClasses.MAX_BYTES) {
-      throw new IllegalArgumentException(
-          lease + ": " + sizeBytes + " bytes; lease 0 to " + SizeClasses.MAX_BYTES);
+    int sizeClass = lease.sizeClass(sizeBytes);
+    if (!tree.trimming && takeOwn(lease, sizeClass, sizeBytes)) {
+      return;
     }
-    int sizeClass = SizeClasses.of(Math.max(1, sizeBytes));
-    synchronized (this) {
-      requireFree(lease);
-      Block block = free.pop(sizeClass);
-      if (block != null) {
-        hits++;
-        hold(lease, block, sizeBytes);
-        return;
+    synchronized (tree) {
+      if (!takeOwn(lease, sizeClass, sizeBytes)) {
+        hold(lease, pool.find(this, sizeClass, lease.label), sizeBytes);
       }
-      if (capturing) {
-        throw new IllegalStateException(
-            lease
-                + ": the stream is capturing and has no block of "
-                + SizeClasses.bytes(sizeClass)
-                + " bytes left; lease what a graph needs before its capture begins");
-      }
-    }
-    Block block = pool.find(this, sizeClass, lease.label());
-    synchronized (this) {
-      try {
-        requireFree(lease);
-      } catch (IllegalStateException e) {
-        free.push(block);
-        throw e;
-      }
-      hold(lease, block, sizeBytes);
     }
   }
 
-  private void requireFree(DeviceLease lease) {
+  private synchronized boolean takeOwn(DeviceLease lease, int sizeClass, long sizeBytes) {
     if (closed) {
       throw new IllegalStateException(lease + ": the memory of its stream is closed");
     }
-    if (lease.block != null) {
-      throw new IllegalStateException(lease + " is taken already: close it first");
+    lease.requireFree();
+    Block block = free.pop(sizeClass);
+    if (block == null) {
+      return false;
     }
+    hits++;
+    lease.hold(block, sizeBytes);
+    live.add(lease);
+    return true;
   }
 
-  private void hold(DeviceLease lease, Block block, long sizeBytes) {
-    lease.sizeBytes = sizeBytes;
-    lease.older = newest;
-    lease.newer = null;
-    if (newest != null) {
-      newest.newer = lease;
+  private synchronized void hold(DeviceLease lease, Block block, long sizeBytes) {
+    try {
+      lease.requireFree();
+    } catch (IllegalStateException e) {
+      free.push(block);
+      throw e;
     }
-    newest = lease;
-    leases++;
-    if (CHECKED) {
-      lease.site = new Throwable("taken here");
-    }
-    lease.block = block;
+    lease.hold(block, sizeBytes);
+    live.add(lease);
   }
 
   /** See {@link DeviceLease#close}. */
   synchronized void release(DeviceLease lease) {
     Block block = lease.block;
-    if (block == null) {
-      return;
+    if (block != null) {
+      lease.letGo();
+      live.remove(lease);
+      free.push(block);
     }
-    lease.block = null;
-    lease.site = null;
-    if (lease.newer == null) {
-      newest = lease.older;
-    } else {
-      lease.newer.older = lease.older;
-    }
-    if (lease.older != null) {
-      lease.older.newer = lease.newer;
-    }
-    lease.older = null;
-    lease.newer = null;
-    leases--;
-    free.push(block);
   }
 
   /**
-   * A block for another stream, after all that is in this one now; the context is current.
+   * A block for another stream, after all that is in this one now; the tree's lock is held.
    *
-   * @param wait whether the other stream may have to wait for this one
+   * @param wait whether the other stream waits for this one; else this one must be done
    */
-  synchronized Block lend(int sizeClass, long taker, boolean wait) {
-    if (capturing || closed) {
-      return null;
-    }
+  synchronized Block lend(int sizeClass, StreamMemory taker, boolean wait) {
     Block block = free.pop(sizeClass);
     if (block == null) {
       return null;
     }
     boolean lent = false;
     try {
-      BlockSource source = pool.source();
-      source.check(source.api.cuEventRecord(event.raw(), stream), "cuEventRecord", toString());
-      int status = source.api.cuEventQuery(event.raw());
-      if (status == CudaApi.CUDA_SUCCESS) {
-        hits++;
-        lent = true;
-      } else if (status != CudaApi.CUDA_ERROR_NOT_READY) {
-        throw CudaStatus.exception(source.api, status, "cuEventQuery", toString());
-      } else if (wait) {
-        source.check(
-            source.api.cuStreamWaitEvent(taker, event.raw(), 0), "cuStreamWaitEvent", toString());
-        waits++;
-        lent = true;
-      }
+      lent = !source.isCapturing(stream) && (wait ? holdBack(taker) : isDone());
     } finally {
       if (!lent) {
         free.push(block);
@@ -176,28 +131,68 @@ public final class StreamMemory implements AutoCloseable {
     return lent ? block : null;
   }
 
-  /** Blocks that may be given back, after this stream is done with them; the context is current. */
-  synchronized List<Block> takeOut(long wantedBytes) {
-    if (capturing || closed) {
-      return List.of();
+  private boolean isDone() {
+    int status = source.api.cuStreamQuery(stream);
+    if (status == CudaApi.CUDA_ERROR_NOT_READY) {
+      return false;
     }
-    List<Block> out = free.takeOut(wantedBytes);
-    if (!out.isEmpty()) {
-      try {
-        finish();
-      } catch (CudaException e) {
-        out.forEach(free::push);
-        throw e;
-      }
-    }
-    return out;
+    source.check(status, "cuStreamQuery", text);
+    hits++;
+    return true;
   }
 
-  /** Waits until the stream is done with all that is in it now. */
-  private void finish() {
-    BlockSource source = pool.source();
-    source.check(source.api.cuEventRecord(event.raw(), stream), "cuEventRecord", toString());
-    source.check(source.api.cuEventSynchronize(event.raw()), "cuEventSynchronize", toString());
+  private boolean holdBack(StreamMemory taker) {
+    record();
+    source.check(
+        source.api.cuStreamWaitEvent(
+            taker.stream, event.raw(), CudaConstants.CU_EVENT_WAIT_DEFAULT),
+        "cuStreamWaitEvent",
+        taker.text);
+    waits++;
+    return true;
+  }
+
+  private void record() {
+    source.check(source.api.cuEventRecord(event.raw(), stream), "cuEventRecord", text);
+  }
+
+  /**
+   * Takes free blocks out, until they have so many bytes, and waits until the stream is done with
+   * them; none where it is capturing. The tree's lock is held.
+   */
+  List<Block> takeOut(long wantedBytes) {
+    List<Block> out;
+    synchronized (this) {
+      out = free.takeOut(wantedBytes);
+    }
+    boolean done = out.isEmpty();
+    try {
+      if (!done && begunToFinish()) {
+        source.check(source.api.cuEventSynchronize(event.raw()), "cuEventSynchronize", text);
+        done = true;
+      }
+    } catch (CudaException e) {
+      source.requireLost(e);
+      done = true;
+    } finally {
+      if (!done) {
+        putBack(out);
+      }
+    }
+    return done ? out : List.of();
+  }
+
+  /** Marks how far the stream has to come; false where it is capturing. */
+  private synchronized boolean begunToFinish() {
+    if (source.isCapturing(stream)) {
+      return false;
+    }
+    record();
+    return true;
+  }
+
+  private synchronized void putBack(List<Block> blocks) {
+    blocks.forEach(free::push);
   }
 
   /**
@@ -207,31 +202,36 @@ public final class StreamMemory implements AutoCloseable {
    * @throws CudaException where the driver refuses
    */
   public synchronized void beginCapture(int mode) {
-    BlockSource source = pool.source();
-    source.check(
-        source.api.cuStreamBeginCapture_v2(stream, mode), "cuStreamBeginCapture_v2", toString());
-    capturing = true;
+    int status;
+    long before = source.enter();
+    try {
+      status = source.api.cuStreamBeginCapture_v2(stream, mode);
+    } finally {
+      source.leave(before);
+    }
+    source.check(status, "cuStreamBeginCapture_v2", toString());
   }
 
   /**
    * Ends the capture.
    *
    * @param graph 8 bytes for the {@code CUgraph}
-   * @throws CudaException where the capture was spoilt; the stream works as before
+   * @throws CudaException where the capture was spoilt, after which the stream works as before; or
+   *     where another thread has to end it
    */
   public synchronized void endCapture(MemorySegment graph) {
-    capturing = false;
-    BlockSource source = pool.source();
-    source.check(source.api.cuStreamEndCapture(stream, graph), "cuStreamEndCapture", toString());
-  }
-
-  /** The lease that was taken last of those that are live; null where none is. */
-  synchronized DeviceLease newest() {
-    return newest;
+    int status;
+    long before = source.enter();
+    try {
+      status = source.api.cuStreamEndCapture(stream, graph);
+    } finally {
+      source.leave(before);
+    }
+    source.check(status, "cuStreamEndCapture", toString());
   }
 
   synchronized long leases() {
-    return leases;
+    return live.size();
   }
 
   synchronized long hits() {
@@ -243,48 +243,67 @@ public final class StreamMemory implements AutoCloseable {
   }
 
   /**
-   * Waits for the stream and leaves its blocks to the pool. Closing twice does nothing.
+   * Waits for the work that used the stream's blocks, and leaves them to the pool. Closing twice
+   * does nothing.
    *
-   * @throws IllegalStateException where leases are live; they are named, and nothing is closed
+   * @throws IllegalStateException where leases are live, which are named, or the stream is
+   *     capturing; nothing is closed
+   * @throws CudaException where the stream could not be waited for; nothing is closed, unless the
+   *     device is lost, and all that ran on it
    */
   @Override
   public void close() {
-    BlockSource source = pool.source();
-    List<Block> left;
-    synchronized (this) {
-      if (closed) {
+    synchronized (tree) {
+      if (!beginsToClose()) {
         return;
       }
-      if (newest != null) {
-        throw new IllegalStateException(
-            this + " has live leases: " + liveLeases() + "; close them first");
-      }
-      closed = true;
-      long before = source.enterQuietly();
+      long before = source.enterEvenLost();
+      int mode = source.relax();
+      List<Block> left = null;
       try {
-        finish();
-      } catch (CudaException e) {
-        // The context is lost: nothing runs in the stream any more.
-        source.lost(e);
-      } finally {
+        requireNotCapturing();
+        left = takeOut(Long.MAX_VALUE);
         event.close();
-        source.leave(before);
+      } finally {
+        source.leave(before, mode);
+        if (left == null) {
+          reopen();
+        }
       }
-      left = free.takeOut(Long.MAX_VALUE);
+      pool.adopt(this, left);
     }
-    pool.adopt(this, left);
   }
 
-  private List<String> liveLeases() {
-    List<String> live = new ArrayList<>();
-    for (DeviceLease lease = newest; lease != null; lease = lease.older) {
-      live.add(lease.describe());
+  private synchronized boolean beginsToClose() {
+    if (closed) {
+      return false;
     }
-    return live;
+    live.requireNone(this);
+    closed = true;
+    return true;
+  }
+
+  private synchronized void reopen() {
+    closed = false;
+  }
+
+  private void requireNotCapturing() {
+    try {
+      if (source.isCapturing(stream)) {
+        throw new IllegalStateException(this + " is capturing; end the capture before the close");
+      }
+    } catch (CudaException e) {
+      source.requireLost(e);
+    }
+  }
+
+  /** The stream and its leases, for messages. */
+  synchronized String describe() {
+    return live.size() == 0 ? toString() : this + " with the leases " + live.describe();
   }
 
   @Override
   public String toString() {
-    return pool + ", stream 0x" + Long.toHexString(stream);
+    return text;
   }
 }
