@@ -4,6 +4,8 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.sluice.bindings.ElementType;
+import dev.sluice.bindings.cuda.CudaException;
+import dev.sluice.bindings.cuda.CudaStatus;
 import dev.sluice.kernels.Cast;
 import dev.sluice.kernels.Dequantize;
 import dev.sluice.kernels.GatherRows;
@@ -39,10 +41,29 @@ final class BandwidthCases {
 
   private final KernelBandwidth on;
   private final Consumer<KernelBandwidth.Row> rows;
+  private final Consumer<RuntimeException> failures;
+  private boolean lost;
 
-  private BandwidthCases(KernelBandwidth on, Consumer<KernelBandwidth.Row> rows) {
+  private BandwidthCases(
+      KernelBandwidth on, Consumer<KernelBandwidth.Row> rows, Consumer<RuntimeException> failures) {
     this.on = on;
     this.rows = rows;
+    this.failures = failures;
+  }
+
+  /** Goes on after a case that fails, as long as there is a device. */
+  private void attempt(Runnable one) {
+    if (lost) {
+      return;
+    }
+    try {
+      one.run();
+    } catch (IllegalStateException e) {
+      failures.accept(e);
+    } catch (CudaException e) {
+      lost = e.sort() == CudaStatus.Sort.DEVICE_LOST;
+      failures.accept(e);
+    }
   }
 
   /** Room for what the kernels read and write beside source and target: the most is a row table. */
@@ -66,38 +87,45 @@ final class BandwidthCases {
     }
   }
 
-  static void all(KernelBandwidth on, Consumer<KernelBandwidth.Row> rows) {
-    BandwidthCases cases = new BandwidthCases(on, rows);
+  /**
+   * Every case.
+   *
+   * @param rows takes those that are right
+   * @param failures takes what went wrong
+   */
+  static void all(
+      KernelBandwidth on, Consumer<KernelBandwidth.Row> rows, Consumer<RuntimeException> failures) {
+    BandwidthCases cases = new BandwidthCases(on, rows, failures);
     for (ElementType from : REALS) {
       for (ElementType to : REALS) {
         if (from != to) {
-          cases.cast(from, to, 0);
+          cases.attempt(() -> cases.cast(from, to, 0));
         }
       }
     }
-    cases.cast(ElementType.FLOAT, ElementType.FLOAT16, 1);
-    cases.cast(ElementType.FLOAT16, ElementType.BFLOAT16, 1);
+    cases.attempt(() -> cases.cast(ElementType.FLOAT, ElementType.FLOAT16, 1));
+    cases.attempt(() -> cases.cast(ElementType.FLOAT16, ElementType.BFLOAT16, 1));
     for (ElementType q : new ElementType[] {ElementType.INT8, ElementType.UINT8}) {
-      cases.quantize(ElementType.FLOAT, q, 0);
-      cases.quantize(ElementType.FLOAT16, q, 0);
+      cases.attempt(() -> cases.quantize(ElementType.FLOAT, q, 0));
+      cases.attempt(() -> cases.quantize(ElementType.FLOAT16, q, 0));
     }
-    cases.quantize(ElementType.FLOAT, ElementType.INT8, 1);
-    cases.dequantize(ElementType.FLOAT);
-    cases.dequantize(ElementType.FLOAT16);
-    cases.gatherRows(IMAGE_BYTES, 0, BAR);
-    cases.gatherRows(IMAGE_BYTES, 1, BAR);
-    cases.gatherRows(4000, 0, BAR);
-    cases.gatherRows(SHORT_ROW_BYTES, 0, 0);
+    cases.attempt(() -> cases.quantize(ElementType.FLOAT, ElementType.INT8, 1));
+    cases.attempt(() -> cases.dequantize(ElementType.FLOAT));
+    cases.attempt(() -> cases.dequantize(ElementType.FLOAT16));
+    cases.attempt(() -> cases.gatherRows(IMAGE_BYTES, 0, BAR));
+    cases.attempt(() -> cases.gatherRows(IMAGE_BYTES, 1, BAR));
+    cases.attempt(() -> cases.gatherRows(4000, 0, BAR));
+    cases.attempt(() -> cases.gatherRows(SHORT_ROW_BYTES, 0, 0));
     for (int side : new int[] {SIDE, ODD_SIDE}) {
-      cases.normalize(ElementType.FLOAT, NormalizeImage.Resize.NONE, side);
-      cases.normalize(ElementType.FLOAT16, NormalizeImage.Resize.NONE, side);
-      cases.normalize(ElementType.INT8, NormalizeImage.Resize.NONE, side);
+      cases.attempt(() -> cases.normalize(ElementType.FLOAT, NormalizeImage.Resize.NONE, side));
+      cases.attempt(() -> cases.normalize(ElementType.FLOAT16, NormalizeImage.Resize.NONE, side));
+      cases.attempt(() -> cases.normalize(ElementType.INT8, NormalizeImage.Resize.NONE, side));
     }
-    cases.normalize(ElementType.FLOAT, NormalizeImage.Resize.LETTERBOX, 96);
-    cases.topK(ElementType.FLOAT, 5, true);
+    cases.attempt(() -> cases.normalize(ElementType.FLOAT, NormalizeImage.Resize.LETTERBOX, 96));
+    cases.attempt(() -> cases.topK(ElementType.FLOAT, 5, true));
     for (ElementType type : REALS) {
-      cases.topK(type, 1, false);
-      cases.observe(type);
+      cases.attempt(() -> cases.topK(type, 1, false));
+      cases.attempt(() -> cases.observe(type));
     }
   }
 

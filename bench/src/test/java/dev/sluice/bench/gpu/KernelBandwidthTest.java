@@ -1,9 +1,10 @@
 package dev.sluice.bench.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sluice.bindings.cuda.CudaStatus;
 import dev.sluice.bindings.nvrtc.Nvrtc;
+import dev.sluice.bindings.sim.FaultPlan;
 import dev.sluice.bindings.sim.KernelLaunch;
 import dev.sluice.bindings.sim.SimulatedCuda;
 import dev.sluice.bindings.sim.SimulatedKernel;
@@ -57,7 +58,8 @@ class KernelBandwidthTest {
         .anyMatch(line -> line.startsWith("quantize FLOAT to INT8"))
         .last()
         .asString()
-        .startsWith("39 cases right");
+        .startsWith("39 cases right, ")
+        .endsWith(", 0 failed");
   }
 
   @Test
@@ -74,14 +76,33 @@ class KernelBandwidthTest {
           @Override
           public void run(KernelLaunch launch) {}
         });
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (SimulatedCuda cuda = SimulatedCuda.builder().kernels(kernels).build();
-        PrintStream out =
-            new PrintStream(new ByteArrayOutputStream(), true, StandardCharsets.UTF_8)) {
-      assertThatThrownBy(() -> KernelBandwidth.print(cuda, compiler(), 200_000, out))
-          .isInstanceOf(IllegalStateException.class)
-          .hasMessageContaining("histogram");
+        PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8)) {
+      assertThat(KernelBandwidth.print(cuda, compiler(), 200_000, out)).isEqualTo(1);
       assertThat(cuda.leaks()).isEmpty();
     }
+    assertThat(bytes.toString(StandardCharsets.UTF_8).lines().toList())
+        .anyMatch(line -> line.startsWith("FAILED histogram"))
+        .last()
+        .asString()
+        .startsWith("37 cases right, ")
+        .endsWith(", 1 failed");
+  }
+
+  @Test
+  void aLostDeviceEndsTheTable() {
+    FaultPlan faults = FaultPlan.none();
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (SimulatedCuda cuda =
+            SimulatedCuda.builder().kernels(SimulatedKernels.all()).faults(faults).build();
+        PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8)) {
+      faults.failLaunchLate(30, CudaStatus.ILLEGAL_ADDRESS);
+      assertThat(KernelBandwidth.print(cuda, compiler(), 200_000, out)).isEqualTo(1);
+    }
+    assertThat(bytes.toString(StandardCharsets.UTF_8).lines().toList())
+        .filteredOn(line -> line.startsWith("FAILED"))
+        .hasSize(1);
   }
 
   @Test
@@ -95,8 +116,10 @@ class KernelBandwidthTest {
   void theStatusSaysWhetherARowIsBelowItsBar() {
     KernelBandwidth.Row good = new KernelBandwidth.Row("x", 1, 1, 0.9, KernelBandwidth.BAR, "");
     KernelBandwidth.Row below = new KernelBandwidth.Row("y", 1, 1, 0.8, KernelBandwidth.BAR, "");
-    assertThat(KernelBandwidth.status(List.of())).isZero();
-    assertThat(KernelBandwidth.status(List.of(good, good))).isZero();
-    assertThat(KernelBandwidth.status(List.of(good, below, good))).isEqualTo(1);
+    assertThat(KernelBandwidth.status(List.of(), List.of())).isZero();
+    assertThat(KernelBandwidth.status(List.of(good, good), List.of())).isZero();
+    assertThat(KernelBandwidth.status(List.of(good, below, good), List.of())).isEqualTo(1);
+    assertThat(KernelBandwidth.status(List.of(good), List.of(new IllegalStateException("z"))))
+        .isEqualTo(1);
   }
 }

@@ -67,7 +67,7 @@ public final class PrimaryContext implements AutoCloseable {
 
   /**
    * Restores the thread's former context. Closing twice does nothing. Where the former context is
-   * gone by now, the log says so, and none is current.
+   * gone by now, the log says so, and the one below it on the thread's stack is current.
    *
    * @throws IllegalStateException on another thread than the one that entered; nothing is closed
    */

@@ -159,13 +159,15 @@ class CudaObjectsTest extends CudaObjectsContract {
   void aFormerContextThatIsGoneIsNotRestored() {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment out = arena.allocate(JAVA_LONG);
+      CudaStatus.check(cuda, cuda.cuCtxGetCurrent(out), "cuCtxGetCurrent", "");
+      long below = out.get(JAVA_LONG, 0);
       CudaStatus.check(cuda, cuda.cuCtxCreate_v4(out, 0, 0, 0), "cuCtxCreate", "");
       long own = out.get(JAVA_LONG, 0);
       try (PrimaryContext _ = PrimaryContext.enter(cuda, 0)) {
         CudaStatus.check(cuda, cuda.cuCtxDestroy_v2(own), "cuCtxDestroy_v2", "");
       }
       CudaStatus.check(cuda, cuda.cuCtxGetCurrent(out), "cuCtxGetCurrent", "");
-      assertThat(out.get(JAVA_LONG, 0)).isZero();
+      assertThat(out.get(JAVA_LONG, 0)).isEqualTo(below);
     }
   }
 }

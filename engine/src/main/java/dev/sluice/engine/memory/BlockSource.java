@@ -9,6 +9,7 @@ import dev.sluice.bindings.ScopedSegments;
 import dev.sluice.bindings.cuda.CudaApi;
 import dev.sluice.bindings.cuda.CudaConstants;
 import dev.sluice.bindings.cuda.CudaException;
+import dev.sluice.bindings.cuda.CudaHandles;
 import dev.sluice.bindings.cuda.CudaStatus;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -303,7 +304,13 @@ final class BlockSource implements AutoCloseable {
   synchronized NativeHandle newEvent() {
     MemorySegment result = out.segment();
     check(api.cuEventCreate(result, CudaConstants.CU_EVENT_DISABLE_TIMING), "cuEventCreate", name);
-    return NativeHandle.own("CUevent", name, result.get(JAVA_LONG, 0), api::cuEventDestroy_v2);
+    return CudaHandles.own(
+        api,
+        "CUevent",
+        name,
+        result.get(JAVA_LONG, 0),
+        "cuEventDestroy_v2",
+        api::cuEventDestroy_v2);
   }
 
   /** Says which level, or the device, has no room for a block. */

@@ -8,6 +8,7 @@ import dev.sluice.bindings.NativeHandle;
 import dev.sluice.bindings.cuda.CudaApi;
 import dev.sluice.bindings.cuda.CudaConstants;
 import dev.sluice.bindings.cuda.CudaException;
+import dev.sluice.bindings.cuda.CudaHandles;
 import dev.sluice.bindings.cuda.CudaStatus;
 import dev.sluice.kernels.Kernel;
 import dev.sluice.kernels.KernelCall;
@@ -110,7 +111,8 @@ public final class LoadedKernels implements AutoCloseable {
         "cuModuleLoadDataEx",
         source + ", " + cubin.length + " bytes" + (said.isEmpty() ? "" : ", log: " + said));
     NativeHandle module =
-        NativeHandle.own("CUmodule", source, out.get(JAVA_LONG, 0), api::cuModuleUnload);
+        CudaHandles.own(
+            api, "CUmodule", source, out.get(JAVA_LONG, 0), "cuModuleUnload", api::cuModuleUnload);
     modules.push(module);
     open = module;
     return module;
