@@ -187,6 +187,37 @@ class StagesCommandTest {
   }
 
   @Test
+  void packagesThatTakeImagesOfOtherSizesAreCompared() throws IOException {
+    Path built = built(INPUT, "scores=softmax_topk:2");
+    Path other = folder.resolve("other.sluice");
+    Cli.run(
+            "build",
+            model,
+            "-o",
+            other,
+            "--input-stage",
+            INPUT.replace("20x20", "30x30"),
+            "--output-stage",
+            "scores=softmax_topk:2")
+        .done();
+    Path images = images();
+    String[] bars = {"--max-abs", "0", "--min-top1", "1"};
+    Cli.run(
+            "verify",
+            built,
+            "--against",
+            other,
+            "--data",
+            images,
+            bars[0],
+            bars[1],
+            bars[2],
+            bars[3])
+        .done();
+    Cli.run("verify", other, "--against", built, "--data", images).done();
+  }
+
+  @Test
   void benchSendsTheImages() throws IOException {
     Path built = built(INPUT, "scores=softmax_topk:1");
     JsonNode json =
