@@ -77,7 +77,10 @@ public final class ModelBuilder {
         throw new ModelException(
             modelFile,
             "the tensors of a trial run are too large for the Java heap or for 2 GiB each; give"
-                + " smaller shapes with --shape, or more heap with -Xmx",
+                + (options.inputStages().isEmpty()
+                    ? " smaller shapes with --shape"
+                    : " the input stage a smaller max= or size=")
+                + ", or more heap with -Xmx",
             e);
       }
     }

@@ -80,7 +80,8 @@ final class BuildCommand implements Callable<Integer> {
       names = "--output-stage",
       paramLabel = "NAME=STAGE",
       description =
-          "Give what callers want of an output: NAME=softmax_topk:K or NAME=argmax. Repeatable.")
+          "Give what callers want of an output: NAME=softmax_topk:K, NAME=topk:K where it is"
+              + " probabilities already, or NAME=argmax. Repeatable.")
   private List<String> outputStages = new ArrayList<>();
 
   @Option(

@@ -67,7 +67,9 @@ final class VerifyCommand implements Callable<Integer> {
   @Option(
       names = "--min-sqnr",
       paramLabel = "DB",
-      description = "The least signal to noise, in decibels, of every output of real numbers.")
+      description =
+          "The least signal to noise, in decibels, of every output of real numbers. Whole numbers"
+              + " (classes, places) are judged by --min-top1 alone.")
   private Double minSqnr;
 
   private Double minTop1;
@@ -75,7 +77,7 @@ final class VerifyCommand implements Callable<Integer> {
   @Option(
       names = "--max-abs",
       paramLabel = "X",
-      description = "The largest difference of two elements, of every output.")
+      description = "The largest difference of two elements, of every output of real numbers.")
   private Double maxAbs;
 
   @Option(
@@ -155,6 +157,7 @@ final class VerifyCommand implements Callable<Integer> {
     List<String> problems = problems(outputs);
     output.print(json(outputs, samples, problems), text(outputs, samples));
     problems.forEach(output::warn);
+    unjudged(outputs).forEach(output::warn);
     return problems.isEmpty() ? 0 : Failures.BELOW_BAR;
   }
 
@@ -219,7 +222,7 @@ final class VerifyCommand implements Callable<Integer> {
     List<String> problems = new ArrayList<>();
     for (OutputComparison one : outputs) {
       String who = "output '" + one.name() + "' ";
-      if (minSqnr != null && !(one.sqnrDb() >= minSqnr)) {
+      if (minSqnr != null && one.isQuantity() && !(one.sqnrDb() >= minSqnr)) {
         problems.add(
             who + number("has an SQNR of %.4g dB, ", one.sqnrDb()) + minSqnr + " are asked for");
       }
@@ -230,11 +233,25 @@ final class VerifyCommand implements Callable<Integer> {
                 + minTop1
                 + " is asked for");
       }
-      if (maxAbs != null && !(one.maxAbs() <= maxAbs)) {
+      if (maxAbs != null && one.isQuantity() && !(one.maxAbs() <= maxAbs)) {
         problems.add(who + number("is off by %.4g, ", one.maxAbs()) + maxAbs + " is allowed");
       }
     }
     return problems;
+  }
+
+  /** What differs and no bar is for, so that nobody takes silence for agreement. */
+  private List<String> unjudged(List<OutputComparison> outputs) {
+    if (minTop1 != null || (minSqnr == null && maxAbs == null)) {
+      return List.of();
+    }
+    return outputs.stream()
+        .filter(one -> !one.isQuantity() && one.maxAbs() > 0)
+        .map(one ->
+            "output '"
+                + one.name()
+                + "' has whole numbers, and some differ; no bar judged them: add --min-top1")
+        .toList();
   }
 
   private static String number(String format, double value) {

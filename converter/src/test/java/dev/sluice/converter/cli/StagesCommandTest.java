@@ -22,6 +22,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 
 /** Stages from the command line to the answer, on a model that tells red from green from blue. */
@@ -184,6 +185,33 @@ class StagesCommandTest {
     model = model(folder.resolve("two.onnx"), 2, 4);
     built = built(INPUT, "scores=argmax");
     Cli.run("run", built, "--input", "image=" + images()).refused(2, "2 images at once", "are 3");
+  }
+
+  /** A second softmax would make 0.58, 0.21, 0.21 of the probabilities 1, 0, 0. */
+  @ParameterizedTest
+  @ValueSource(strings = {"", "Reshape", "Flatten", "Squeeze", "Identity", "Identity Flatten"})
+  void probabilitiesKeepWhatTheyAre(String between) throws IOException {
+    TinyModel graph =
+        new TinyModel()
+            .input("image", ElementType.FLOAT, "N", 3, 4, 4)
+            .shapelessOutput("p", ElementType.FLOAT)
+            .weights("shape", new long[] {0, -1}, 2)
+            .weights("axes", new long[] {2, 3}, 2)
+            .node("GlobalAveragePool", "image", "mean")
+            .node("Softmax", "mean", between.isEmpty() ? "p" : "s0", "axis", 1);
+    String[] ops = between.split(" ", -1);
+    for (int i = 0; i < ops.length && !between.isEmpty(); i++) {
+      String more = ops[i].equals("Reshape") ? " shape" : ops[i].equals("Squeeze") ? " axes" : "";
+      graph.node(ops[i], "s" + i + more, i == ops.length - 1 ? "p" : "s" + (i + 1));
+    }
+    Files.write(model, graph.build().toArray(ValueLayout.JAVA_BYTE));
+    Cli.run("build", model, "--output-stage", "p=softmax_topk:2")
+        .refused(2, "'p' is probabilities already", "(Softmax)", "say p=topk:2");
+    Path built = built("image=u8,size=4x4,scale=1", "p=topk:3");
+    Path red = TestImages.write(folder.resolve("red.png"), TestImages.plain(4, 4, 0xff0000));
+    Cli.run("run", built, "--input", "image=" + red, "-o", folder).done();
+    assertThat(Models.floats(folder.resolve("p.values.npy"))).containsExactly(1, 0, 0);
+    assertThat(ints(folder.resolve("p.indices.npy"))).startsWith(0);
   }
 
   @Test
