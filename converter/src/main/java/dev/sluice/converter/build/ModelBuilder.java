@@ -62,6 +62,7 @@ public final class ModelBuilder {
     SampleShapes shapes =
         new SampleShapes(modelFile, model.inputs(), stages.shapes(options.shapes()));
     Manifest manifest;
+    String noSelfTest;
     try (Arena arena = Arena.ofConfined();
         PackageWriter writer = PackageWriter.create(packageFile)) {
       String location = writer.stagedFile().getFileName().toString();
@@ -73,6 +74,7 @@ public final class ModelBuilder {
       try (OrtSession session = open(model, graph, writer)) {
         Trials trials = trials(model, new SampleRunner(session), shapes, stages, options, writer);
         manifest = writer.finish(manifest(model, location, layout, trials, options));
+        noSelfTest = trials.golden().whyNone();
       } catch (ArithmeticException | OutOfMemoryError e) {
         throw new ModelException(
             modelFile,
@@ -85,14 +87,14 @@ public final class ModelBuilder {
       }
     }
     return new BuildResult(
-        packageFile, manifest, Files.size(packageFile), System.nanoTime() - startNs);
+        packageFile, manifest, noSelfTest, Files.size(packageFile), System.nanoTime() - startNs);
   }
 
   /** What the runs brought to light. */
   private record Trials(
       SampleSearch samples,
       BatchProof.Verdict batching,
-      List<Manifest.GoldenSample> golden,
+      GoldenSamples.Kept golden,
       StagePlan plan,
       List<Stage> stages) {}
 
@@ -132,8 +134,7 @@ public final class ModelBuilder {
     StagePlan plan =
         modelStages.plan(
             signature(model, runner, samples, run, verdict.proven()), verdict.proven(), stages);
-    List<Manifest.GoldenSample> golden =
-        new GoldenSamples(plan, runner, samples, tolerance).write(writer);
+    GoldenSamples.Kept golden = new GoldenSamples(plan, runner, samples, tolerance).write(writer);
     return new Trials(samples, verdict, golden, plan, stages);
   }
 
@@ -207,7 +208,7 @@ public final class ModelBuilder {
         graphs,
         new Manifest.Weights(PackageWriter.weightsOffset(), weightsBytes, location),
         model.parameters(),
-        trials.golden(),
+        trials.golden().samples(),
         trials.stages(),
         Map.of());
   }

@@ -182,6 +182,7 @@ final class BuildCommand implements Callable<Integer> {
     object.put("inputs", Tensors.json(manifest.signature().inputs()));
     object.put("outputs", Tensors.json(manifest.signature().outputs()));
     object.put("stages", InspectCommand.stages(manifest));
+    object.put("selfTest", InspectCommand.selfTest(manifest, result.noSelfTest()));
     return object;
   }
 
@@ -194,6 +195,7 @@ final class BuildCommand implements Callable<Integer> {
             .row("size", InspectCommand.bytes(result.sizeBytes()))
             .row("built in", String.format(Locale.ROOT, "%.1f s", result.durationNs() / 1e9));
     InspectCommand.describe(manifest, table);
+    table.row("self-test", InspectCommand.selfTestText(manifest, result.noSelfTest()));
     table.print(out);
   }
 }

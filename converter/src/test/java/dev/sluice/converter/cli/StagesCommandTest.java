@@ -173,6 +173,37 @@ class StagesCommandTest {
   }
 
   @Test
+  void largeImagesAreTestedWithSmallerOnes() throws Exception {
+    Path built = built("image=u8,letterbox=4x4,max=4000x4000", "scores=argmax");
+    assertThat(Files.size(built)).isLessThan(4 << 20);
+    try (SluicePackage opened = PackageReader.open(built)) {
+      assertThat(opened.manifest().golden()).hasSize(2);
+      for (var sample : opened.manifest().golden()) {
+        assertThat(opened.goldenInput(sample, "image").shape()).isEqualTo(Shape.of(1, 48_000_000));
+        assertThat(opened.goldenInput(sample, "image.size").shape()).isEqualTo(Shape.of(1, 2));
+      }
+    }
+    Cli.run("run", built, "--input", "image=" + images(), "-o", folder).done();
+    assertThat(ints(folder.resolve("scores.index.npy"))).containsExactly(1, 0, 2);
+  }
+
+  @Test
+  void aPackageWithoutASelfTestSaysSo() {
+    Path built = folder.resolve("mean.sluice");
+    Object[] build = {
+      "build", model, "--input-stage", "image=u8,resize=4x4,size=1700x1700", "--json"
+    };
+    JsonNode json = Cli.run(build).done().json();
+    assertThat(json.get("selfTest").get("samples").asInt()).isZero();
+    assertThat(json.get("selfTest").get("reason").asString()).contains("larger than 8 MiB");
+    build[4] = "--debug";
+    assertThat(Cli.run(build).done().out()).contains("self-test", "none", "larger than 8 MiB");
+    assertThat(Cli.run("inspect", built).done().out()).containsPattern("self-test +none");
+    json = Cli.run("inspect", built("image=u8"), "--json").done().json();
+    assertThat(json.get("selfTest").get("samples").asInt()).isEqualTo(2);
+  }
+
+  @Test
   void openDimensionsAndOneImageAtATime() throws IOException {
     model = model(folder.resolve("open.onnx"), "N", "s");
     Path built = built("image=u8,resize=6x5,max=20x20", "scores=argmax");
