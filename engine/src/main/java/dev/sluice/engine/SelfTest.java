@@ -43,7 +43,7 @@ final class SelfTest {
     List<NpyArray> inputs = new ArrayList<>();
     List<Shape> shapes = new ArrayList<>();
     for (TensorSpec spec : backend.signature().inputs()) {
-      NpyArray array = read(opened, sample.inputs().get(spec.name()));
+      NpyArray array = opened.goldenInput(sample, spec.name());
       inputs.add(array);
       shapes.add(batched ? array.shape().withDim(0, 1) : array.shape());
     }

@@ -33,6 +33,9 @@ final class Tuner {
   /** Shortest time over which one timing is taken. */
   private static final long SLICE_NS = 20_000_000;
 
+  /** Most memory of a trial's inputs: a batch that needs more is not worth its time to fill it. */
+  static final long MAX_INPUT_BYTES = 256L << 20;
+
   /** A run longer than this ends the search for larger batches: nobody wants to wait behind it. */
   private static final long LONGEST_RUN_NS = 100_000_000;
 
@@ -121,7 +124,7 @@ final class Tuner {
       if (shape == null) {
         return;
       }
-      int most = batched ? profileRows : 1;
+      int most = batched ? mostRows(backend.signature(), shape, profileRows) : 1;
       try (BatchMemory memory = backend.allocate(shape, most);
           Lane lane = backend.openLane(0)) {
         backend.stages().fillSizes(memory);
@@ -134,6 +137,15 @@ final class Tuner {
         }
       }
     }
+  }
+
+  /** Most rows of a trial. */
+  static int mostRows(Signature signature, ShapeKey shape, int profileRows) {
+    long rowBytes = 1;
+    for (int i = 0; i < shape.inputs().size(); i++) {
+      rowBytes += signature.inputs().get(i).type().byteSize(shape.inputs().get(i).elementCount());
+    }
+    return Math.clamp(MAX_INPUT_BYTES / rowBytes, 1, profileRows);
   }
 
   private static int next(int rows, int most) {

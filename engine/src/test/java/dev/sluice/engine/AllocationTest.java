@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import com.sun.management.ThreadMXBean;
+import dev.sluice.bindings.ElementType;
 import dev.sluice.bindings.cuda.CudaConstants;
 import dev.sluice.bindings.cuda.CudaEvent;
 import dev.sluice.bindings.cuda.CudaStatus;
@@ -31,6 +32,8 @@ import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * The allocation gate: no heap memory per inference in steady state, for platform callers direct
@@ -82,19 +85,38 @@ class AllocationTest {
     };
   }
 
-  @Test
-  void stagesAllocateNothing() throws Exception {
-    byte[] image = new byte[7 * 5 * 3];
+  /** Several rows of images, each of the size that the stage wants. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "x=u8,letterbox=4x4,max=8x8|FLOAT|7|5|1",
+        "x=u8,letterbox=4x4,max=8x8|FLOAT16|7|5|3",
+        "x=u8,resize=4x4,max=8x8,order=bgr|FLOAT|5|7|3",
+        "x=u8,resize=4x4,size=6x6|FLOAT16|6|6|2",
+        "x=u8|FLOAT|4|4|4",
+      })
+  void stagesAllocateNothing(String stage, ElementType type, int height, int width, int rows)
+      throws Exception {
+    byte[] image = new byte[height * width * 3];
     Arrays.fill(image, (byte) 200);
-    try (Engine engine = StagedEngines.pixels("x=u8,letterbox=4x4,max=8x8", true)) {
+    try (Engine engine = StagedEngines.pixels(stage, type, true, StagedEngines.options())) {
       Request request = engine.newRequest();
       Call call =
           () -> {
-            if (!request.claim(1, WAIT).admitted()) {
+            if (!request.claim(rows, WAIT).admitted()) {
               throw new AssertionError("refused");
             }
-            request.image(0).put(0, 7, 5, image);
-            float value = request.run().output(0).getAtIndex(ValueLayout.JAVA_FLOAT, 5);
+            for (int row = 0; row < rows; row++) {
+              request.image(0).put(row, height, width, image);
+            }
+            MemorySegment out = request.run().output(0);
+            // The second column is covered by images of any shape.
+            long last = (rows - 1) * 48L + 5;
+            float value =
+                type == ElementType.FLOAT
+                    ? out.getAtIndex(ValueLayout.JAVA_FLOAT, last)
+                    : Float.float16ToFloat(out.getAtIndex(ValueLayout.JAVA_SHORT, last));
             request.close();
             if (value != 200) {
               throw new AssertionError("wrong answer " + value);
@@ -104,20 +126,22 @@ class AllocationTest {
     }
   }
 
-  @Test
-  void outputStagesAllocateNothing() throws Exception {
-    try (Engine engine = StagedEngines.scores("y=softmax_topk:3", 10, true)) {
+  @ParameterizedTest
+  @CsvSource({"softmax_topk:3,y.indices,2", "topk:3,y.indices,1", "argmax,y.index,3"})
+  void outputStagesAllocateNothing(String stage, String index, int rows) throws Exception {
+    try (Engine engine = StagedEngines.scores("y=" + stage, 10, true)) {
+      int output = engine.signature().outputIndex(index);
       Request request = engine.newRequest();
       Call call =
           () -> {
-            if (!request.claim(1, WAIT).admitted()) {
+            if (!request.claim(rows, WAIT).admitted()) {
               throw new AssertionError("refused");
             }
             MemorySegment in = request.input(0);
-            for (int i = 0; i < 10; i++) {
+            for (int i = 0; i < 10 * rows; i++) {
               in.setAtIndex(ValueLayout.JAVA_FLOAT, i, i * 7 % 10);
             }
-            int best = request.run().output(1).getAtIndex(ValueLayout.JAVA_INT, 0);
+            int best = request.run().output(output).getAtIndex(ValueLayout.JAVA_INT, 0);
             request.close();
             if (best != 7) {
               throw new AssertionError("wrong answer " + best);

@@ -168,6 +168,32 @@ class StagedEngineTest {
     }
   }
 
+  /** Every run has all rows then: those that nobody claimed hold what an earlier batch left. */
+  @Test
+  void exactBatchesPadWithRowsThatNobodyReads() throws Exception {
+    EngineOptions.Builder exact = StagedEngines.options().exactBatch(true).buffersPerShape(1);
+    String stage = "x=u8,letterbox=4x4,max=16x16,fill=1";
+    try (Engine engine = StagedEngines.pixels(stage, ElementType.FLOAT, true, exact);
+        Request request = engine.newRequest()) {
+      for (int rows : new int[] {3, 8, 1, 2}) {
+        assertThat(request.claim(rows, WAIT)).isEqualTo(Admission.ADMITTED);
+        for (int row = 0; row < rows; row++) {
+          byte[] image = new byte[6 * 6 * 3];
+          Arrays.fill(image, (byte) (10 * rows + row));
+          request.image("x").put(row, 6, 6, image);
+        }
+        try (request) {
+          MemorySegment out = request.run().output(0);
+          assertThat(out.byteSize()).isEqualTo(rows * 192L);
+          for (int row = 0; row < rows; row++) {
+            assertThat(out.asSlice(row * 192L, 192).toArray(ValueLayout.JAVA_FLOAT))
+                .containsOnly(10 * rows + row);
+          }
+        }
+      }
+    }
+  }
+
   @Test
   void bestScoresOnly() throws Exception {
     try (Engine engine = StagedEngines.scores("y=softmax_topk:2", 3, true)) {

@@ -30,10 +30,22 @@ public final class StagedEngines {
 
   /** An engine over x [N,3,4,4] with scale 1. */
   public static Engine pixels(String stage, boolean batched) throws BackendException {
+    return pixels(stage, ElementType.FLOAT, batched, options());
+  }
+
+  /** The same with elements of a type, and options of one's own. */
+  static Engine pixels(
+      String stage, ElementType type, boolean batched, EngineOptions.Builder options)
+      throws BackendException {
     return Engine.over(
-        images(stage + ",scale=1", ElementType.FLOAT, batched, batched ? "N" : 1, 3, 4, 4),
+        images(stage + ",scale=1", type, batched, batched ? "N" : 1, 3, 4, 4),
         batched,
-        EngineOptions.builder().maxBatch(8).lanes(1).build());
+        options.build());
+  }
+
+  /** Batches of up to 8 rows on one lane. */
+  static EngineOptions.Builder options() {
+    return EngineOptions.builder().maxBatch(8).lanes(1);
   }
 
   /** An engine over x [N,columns] with an output stage. */
@@ -48,6 +60,6 @@ public final class StagedEngines {
     return Engine.over(
         StagedBackend.over(model, batched, List.of(spec.resolve(output, Shape.of(1, columns)))),
         batched,
-        EngineOptions.builder().maxBatch(8).lanes(1).build());
+        options().build());
   }
 }

@@ -2,7 +2,9 @@ package dev.sluice.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sluice.bindings.ElementType;
 import dev.sluice.engine.Tuning.Timing;
+import dev.sluice.engine.backend.ShapeKey;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -53,6 +55,17 @@ class TuningChoiceTest {
     Tuning tuning = choose(new Timing(1, 1, 40_000_000), new Timing(2, 1, 19_000_000));
     assertThat(tuning.threadsPerLane()).isEqualTo(2);
     assertThat(tuning.lanes()).isEqualTo(1);
+  }
+
+  @Test
+  void aTrialTakesNoMoreRowsThanFitItsMemory() {
+    TensorSpec image = new TensorSpec("x", ElementType.UINT8, Shape.of(-1, 50 << 20));
+    Signature signature = new Signature(List.of(image), List.of());
+    ShapeKey shape = ShapeKey.ofDeclared(signature, true);
+    assertThat(Tuner.mostRows(signature, shape, 64)).isEqualTo(5);
+    assertThat(Tuner.mostRows(signature, shape, 2)).isEqualTo(2);
+    ShapeKey larger = new ShapeKey(List.of(Shape.of(1, 1 << 30)));
+    assertThat(Tuner.mostRows(signature, larger, 64)).isEqualTo(1);
   }
 
   @Test

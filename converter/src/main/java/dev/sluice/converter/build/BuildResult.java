@@ -10,7 +10,9 @@ import java.nio.file.Path;
  *
  * @param packageFile the package
  * @param manifest what it says
+ * @param noSelfTest why nothing is run when the package is opened; null where golden samples are
  * @param sizeBytes its size
  * @param durationNs how long it took
  */
-public record BuildResult(Path packageFile, Manifest manifest, long sizeBytes, long durationNs) {}
+public record BuildResult(
+    Path packageFile, Manifest manifest, String noSelfTest, long sizeBytes, long durationNs) {}

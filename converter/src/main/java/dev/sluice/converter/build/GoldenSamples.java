@@ -53,12 +53,15 @@ final class GoldenSamples {
   }
 
   /**
-   * Writes the entries of the samples.
+   * The samples that were kept.
    *
-   * @return what the manifest says about them; empty where a tensor has a type that NumPy lacks,
-   *     where two runs of one sample differ, or where the samples are too large
+   * @param samples what the manifest says about them
+   * @param whyNone why there are none; null where there are some
    */
-  List<Manifest.GoldenSample> write(PackageWriter writer) throws IOException {
+  record Kept(List<Manifest.GoldenSample> samples, String whyNone) {}
+
+  /** Writes the entries of the samples. */
+  Kept write(PackageWriter writer) throws IOException {
     List<Manifest.GoldenSample> golden = new ArrayList<>();
     List<Shape> shapes = samples.shapes().getFirst();
     long left = MAX_BYTES;
@@ -67,15 +70,18 @@ final class GoldenSamples {
           new StagedSample(plan, samples.data().sample(shapes, KINDS.get(i), i), i);
       List<SampleTensor> inputs = staged.modelInputs();
       List<SampleTensor> outputs = runner.run(inputs);
-      if (!isWritable(inputs) || !isWritable(outputs) || !agree(outputs, runner.run(inputs))) {
-        return List.of();
+      if (!isWritable(inputs) || !isWritable(outputs)) {
+        return new Kept(List.of(), "a tensor has a type that NumPy lacks");
+      }
+      if (!agree(outputs, runner.run(inputs))) {
+        return new Kept(List.of(), "two runs of one sample differ");
       }
       double allowed = tolerance * ACROSS_MACHINES;
       Map<String, SampleTensor> served =
           staged.servedOutputs(outputs, new RankMargin(ABS_TOLERANCE, allowed));
       left -= sizeBytes(staged.servedInputs().values()) + sizeBytes(served.values());
       if (left < 0) {
-        return golden;
+        break;
       }
       String folder = "golden/" + i + "/";
       golden.add(
@@ -85,7 +91,9 @@ final class GoldenSamples {
               ABS_TOLERANCE,
               allowed));
     }
-    return golden;
+    String tooLarge =
+        "inputs and outputs of a sample are larger than " + (MAX_BYTES >> 20) + " MiB";
+    return new Kept(golden, golden.isEmpty() ? tooLarge : null);
   }
 
   private static Map<String, String> write(

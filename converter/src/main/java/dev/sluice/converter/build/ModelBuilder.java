@@ -62,6 +62,7 @@ public final class ModelBuilder {
     SampleShapes shapes =
         new SampleShapes(modelFile, model.inputs(), stages.shapes(options.shapes()));
     Manifest manifest;
+    String noSelfTest;
     try (Arena arena = Arena.ofConfined();
         PackageWriter writer = PackageWriter.create(packageFile)) {
       String location = writer.stagedFile().getFileName().toString();
@@ -73,23 +74,27 @@ public final class ModelBuilder {
       try (OrtSession session = open(model, graph, writer)) {
         Trials trials = trials(model, new SampleRunner(session), shapes, stages, options, writer);
         manifest = writer.finish(manifest(model, location, layout, trials, options));
+        noSelfTest = trials.golden().whyNone();
       } catch (ArithmeticException | OutOfMemoryError e) {
         throw new ModelException(
             modelFile,
             "the tensors of a trial run are too large for the Java heap or for 2 GiB each; give"
-                + " smaller shapes with --shape, or more heap with -Xmx",
+                + (options.inputStages().isEmpty()
+                    ? " smaller shapes with --shape"
+                    : " the input stage a smaller max= or size=")
+                + ", or more heap with -Xmx",
             e);
       }
     }
     return new BuildResult(
-        packageFile, manifest, Files.size(packageFile), System.nanoTime() - startNs);
+        packageFile, manifest, noSelfTest, Files.size(packageFile), System.nanoTime() - startNs);
   }
 
   /** What the runs brought to light. */
   private record Trials(
       SampleSearch samples,
       BatchProof.Verdict batching,
-      List<Manifest.GoldenSample> golden,
+      GoldenSamples.Kept golden,
       StagePlan plan,
       List<Stage> stages) {}
 
@@ -129,8 +134,7 @@ public final class ModelBuilder {
     StagePlan plan =
         modelStages.plan(
             signature(model, runner, samples, run, verdict.proven()), verdict.proven(), stages);
-    List<Manifest.GoldenSample> golden =
-        new GoldenSamples(plan, runner, samples, tolerance).write(writer);
+    GoldenSamples.Kept golden = new GoldenSamples(plan, runner, samples, tolerance).write(writer);
     return new Trials(samples, verdict, golden, plan, stages);
   }
 
@@ -204,7 +208,7 @@ public final class ModelBuilder {
         graphs,
         new Manifest.Weights(PackageWriter.weightsOffset(), weightsBytes, location),
         model.parameters(),
-        trials.golden(),
+        trials.golden().samples(),
         trials.stages(),
         Map.of());
   }

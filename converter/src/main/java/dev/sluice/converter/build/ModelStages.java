@@ -2,19 +2,23 @@ package dev.sluice.converter.build;
 
 import dev.sluice.converter.onnx.ModelException;
 import dev.sluice.converter.onnx.OnnxModel;
+import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
 import dev.sluice.engine.Shape;
 import dev.sluice.engine.Signature;
 import dev.sluice.engine.TensorSpec;
 import dev.sluice.engine.format.Manifest.Range;
 import dev.sluice.engine.stage.InputStage;
 import dev.sluice.engine.stage.InputStageSpec;
+import dev.sluice.engine.stage.OutputStage;
 import dev.sluice.engine.stage.OutputStageSpec;
 import dev.sluice.engine.stage.Stage;
 import dev.sluice.engine.stage.StagePlan;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The stages that were asked for, and the model that they are for. Stages before the model are
@@ -23,6 +27,11 @@ import java.util.Map;
  * <p>Thread safety: immutable.
  */
 final class ModelStages {
+  /** Operators that leave the numbers of their first input what they are. */
+  private static final Set<String> RESHAPING =
+      Set.of(
+          "Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze");
+
   private final OnnxModel model;
   private final List<InputStage> inputs;
   private final List<OutputStageSpec> outputs;
@@ -62,8 +71,36 @@ final class ModelStages {
     }
     for (OutputStageSpec spec : options.outputStages()) {
       var _ = find(model, model.outputs(), spec.tensor(), "output");
+      NodeProto softmax =
+          spec.kind() == OutputStage.Kind.SOFTMAX_TOPK ? softmax(model, spec) : null;
+      if (softmax != null) {
+        throw new ModelException(
+            model.file(),
+            "the output '"
+                + spec.tensor()
+                + "' is probabilities already, out of the node '"
+                + (softmax.getName().isEmpty() ? softmax.getOutput(0) : softmax.getName())
+                + "' (Softmax), and a second softmax would make other ones of them; say "
+                + spec.tensor()
+                + "=topk:"
+                + spec.k());
+      }
     }
     return new ModelStages(model, inputs, options.outputStages());
+  }
+
+  /** The Softmax whose result an output is, in another shape or type maybe; else null. */
+  private static NodeProto softmax(OnnxModel model, OutputStageSpec spec) {
+    Map<String, NodeProto> makers = new HashMap<>();
+    for (NodeProto node : model.proto().getGraph().getNodeList()) {
+      node.getOutputList().forEach(name -> makers.put(name, node));
+    }
+    // Taken out of the map, so that a graph that goes in circles ends, too.
+    NodeProto node = makers.remove(spec.tensor());
+    while (node != null && RESHAPING.contains(node.getOpType()) && node.getInputCount() > 0) {
+      node = makers.remove(node.getInput(0));
+    }
+    return node != null && node.getOpType().equals("Softmax") ? node : null;
   }
 
   private static OnnxModel.Value find(

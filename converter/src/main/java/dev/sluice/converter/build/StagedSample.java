@@ -32,6 +32,9 @@ final class StagedSample {
   private static final ValueLayout.OfShort I16 =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+  /** Of images that need not be larger, so that a package keeps them for its self-test. */
+  private static final int MAX_SIDE = 512;
+
   private final StagePlan plan;
   private final List<SampleTensor> modelInputs;
   private final Map<String, SampleTensor> servedInputs = new LinkedHashMap<>();
@@ -64,28 +67,36 @@ final class StagedSample {
     int width = stage.anySize() && index % 2 == 1 ? Math.ceilDiv(stage.sourceWidth(), 3) : 0;
     height = height == 0 ? stage.sourceHeight() : height;
     width = width == 0 ? stage.sourceWidth() : width;
-    byte[] pixels = new byte[Math.multiplyExact(count, stage.capacityBytes())];
+    if (stage.anySize()) {
+      height = Math.min(height, MAX_SIDE);
+      width = Math.min(width, MAX_SIDE);
+    }
     byte[] sizes = new byte[count * 2 * Integer.BYTES];
-    SplittableRandom random = new SplittableRandom(index + 1);
     for (int n = 0; n < count; n++) {
-      byte[] image = new byte[height * width * stage.channels()];
-      random.nextBytes(image);
-      System.arraycopy(image, 0, pixels, n * stage.capacityBytes(), image.length);
       MemorySegment.ofArray(sizes).set(I32, n * 8L, height);
       MemorySegment.ofArray(sizes).set(I32, n * 8L + 4, width);
     }
+    int imageBytes = height * width * stage.channels();
+    byte[] pixels = new byte[Math.multiplyExact(count, imageBytes)];
+    new SplittableRandom(index + 1).nextBytes(pixels);
     List<TensorSpec> specs = stage.served(count);
-    SampleTensor images = tensor(specs.getFirst(), pixels);
-    servedInputs.put(stage.tensor(), images);
-    MemorySegment extents = null;
+    TensorSpec spec = specs.getFirst();
     if (stage.anySize()) {
-      SampleTensor tensor = tensor(specs.getLast(), sizes);
-      servedInputs.put(stage.sizeTensor(), tensor);
-      extents = tensor.data();
+      spec = new TensorSpec(spec.name(), spec.type(), Shape.of(count, imageBytes));
+      servedInputs.put(stage.tensor(), tensor(spec, pixels));
+      servedInputs.put(stage.sizeTensor(), tensor(specs.getLast(), sizes));
+    } else {
+      servedInputs.put(stage.tensor(), tensor(spec, pixels));
     }
     byte[] filled = new byte[Math.toIntExact(stage.type().byteSize(shape.elementCount()))];
     SampleTensor input = new SampleTensor(stage.type(), shape, MemorySegment.ofArray(filled));
-    step.run(images.data(), extents, input.data(), count);
+    for (int n = 0; n < count; n++) {
+      step.run(
+          MemorySegment.ofArray(pixels).asSlice((long) n * imageBytes, imageBytes),
+          stage.anySize() ? MemorySegment.ofArray(sizes).asSlice(n * 8L, 8) : null,
+          input.row(n),
+          1);
+    }
     modelInputs.set(step.model(), input);
   }
 
@@ -98,7 +109,10 @@ final class StagedSample {
     return modelInputs;
   }
 
-  /** What callers give, by name, in the order of the served signature. */
+  /**
+   * What callers give, by name, in the order of the served signature; rows of images of sizes of
+   * their own end with the image.
+   */
   Map<String, SampleTensor> servedInputs() {
     return servedInputs;
   }

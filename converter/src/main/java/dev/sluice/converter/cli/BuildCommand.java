@@ -80,7 +80,8 @@ final class BuildCommand implements Callable<Integer> {
       names = "--output-stage",
       paramLabel = "NAME=STAGE",
       description =
-          "Give what callers want of an output: NAME=softmax_topk:K or NAME=argmax. Repeatable.")
+          "Give what callers want of an output: NAME=softmax_topk:K, NAME=topk:K where it is"
+              + " probabilities already, or NAME=argmax. Repeatable.")
   private List<String> outputStages = new ArrayList<>();
 
   @Option(
@@ -181,6 +182,7 @@ final class BuildCommand implements Callable<Integer> {
     object.put("inputs", Tensors.json(manifest.signature().inputs()));
     object.put("outputs", Tensors.json(manifest.signature().outputs()));
     object.put("stages", InspectCommand.stages(manifest));
+    object.put("selfTest", InspectCommand.selfTest(manifest, result.noSelfTest()));
     return object;
   }
 
@@ -193,6 +195,7 @@ final class BuildCommand implements Callable<Integer> {
             .row("size", InspectCommand.bytes(result.sizeBytes()))
             .row("built in", String.format(Locale.ROOT, "%.1f s", result.durationNs() / 1e9));
     InspectCommand.describe(manifest, table);
+    table.row("self-test", InspectCommand.selfTestText(manifest, result.noSelfTest()));
     table.print(out);
   }
 }

@@ -1,7 +1,6 @@
 package dev.sluice.converter.cli;
 
 import dev.sluice.converter.image.ImageFolder;
-import dev.sluice.engine.Engine;
 import dev.sluice.engine.TensorSpec;
 import dev.sluice.engine.npy.Npy;
 import dev.sluice.engine.npy.NpyArray;
@@ -26,27 +25,22 @@ final class DataFolder {
   private static final String NPY = ".npy";
 
   private final Path folder;
-  private final Engine engine;
+  private final Served served;
 
-  private DataFolder(Path folder, Engine engine) {
+  private DataFolder(Path folder, Served served) {
     this.folder = folder;
-    this.engine = engine;
+    this.served = served;
   }
 
-  /**
-   * Reads the folder; images are decoded later.
-   *
-   * @return for each sample the source of each input, by name
-   */
-  static List<Map<String, RowSource>> read(Path folder, Engine engine)
-      throws IOException, BadInputException {
+  /** Reads the samples of the folder; images are decoded later. */
+  static List<RunInputs> read(Path folder, Served served) throws IOException, BadInputException {
     if (!Files.isDirectory(folder)) {
       throw new BadInputException(folder + ": is not a folder; name one with --data");
     }
-    return new DataFolder(folder, engine).samples();
+    return new DataFolder(folder, served).samples();
   }
 
-  private List<Map<String, RowSource>> samples() throws IOException, BadInputException {
+  private List<RunInputs> samples() throws IOException, BadInputException {
     List<Path> npz = list(folder, ".npz");
     if (npz.size() == 1) {
       return List.of(npz(npz.getFirst()));
@@ -59,7 +53,7 @@ final class DataFolder {
     if (!arrays.isEmpty()) {
       return files(arrays);
     }
-    List<Map<String, RowSource>> samples = new ArrayList<>();
+    List<RunInputs> samples = new ArrayList<>();
     for (Path child : list(folder, "")) {
       if (Files.isDirectory(child) && !list(child, NPY).isEmpty()) {
         samples.add(named(child));
@@ -70,17 +64,18 @@ final class DataFolder {
     }
     TensorSpec only = onlyInput();
     if (only != null && ImageFolder.isOne(folder)) {
-      int index = engine.signature().inputIndex(only.name());
-      InputStep step = engine.stages().images(index);
+      int index = served.signature().inputIndex(only.name());
+      InputStep step = served.stages().images(index);
       if (step != null) {
         ImageFolder images = ImageFolder.of(folder);
-        return List.of(Map.of(only.name(), new RowSource.Images(index, step.stage(), images)));
+        RowSource source = new RowSource.Images(index, step.stage(), images);
+        return List.of(complete(Map.of(only.name(), source), folder));
       }
     }
     throw new BadInputException(
         folder
             + ": has no samples for the inputs "
-            + Tensors.list(engine.signature().inputs())
+            + Tensors.list(served.signature().inputs())
             + "; put one .npz there, or a folder per sample with NAME.npy, or for a single input"
             + " .npy files, or images where the package has a stage that takes them");
   }
@@ -93,20 +88,20 @@ final class DataFolder {
 
   /** The input, where there is one but for the sizes of its images; else null. */
   private TensorSpec onlyInput() {
-    List<TensorSpec> inputs = engine.signature().inputs();
+    List<TensorSpec> inputs = served.signature().inputs();
     boolean one =
         inputs.size() == 1
             || (inputs.size() == 2
-                && engine.stages().images(0) != null
-                && engine.stages().images(0).sizes() == 1);
+                && served.stages().images(0) != null
+                && served.stages().images(0).sizes() == 1);
     return one ? inputs.getFirst() : null;
   }
 
-  private Map<String, RowSource> npz(Path file) throws IOException, BadInputException {
+  private RunInputs npz(Path file) throws IOException, BadInputException {
     Map<String, RowSource> sources = new LinkedHashMap<>();
     for (var named : Npy.readNpz(file).entrySet()) {
-      for (int i = 0; i < engine.signature().inputs().size(); i++) {
-        String name = engine.signature().inputs().get(i).name();
+      for (int i = 0; i < served.signature().inputs().size(); i++) {
+        String name = served.signature().inputs().get(i).name();
         if (named.getKey().equals(name) || named.getKey().equals(plain(name))) {
           sources.put(name, array(i, named.getValue(), file));
         }
@@ -117,30 +112,28 @@ final class DataFolder {
 
   private RowSource array(int index, NpyArray array, Path file) throws BadInputException {
     Tensor tensor = new Tensor(array.type(), array.shape(), array.data(), null);
-    return RunInputs.source(index, tensor, file, engine);
+    return RunInputs.source(index, tensor, file, served);
   }
 
-  private List<Map<String, RowSource>> files(List<Path> files)
-      throws IOException, BadInputException {
+  private List<RunInputs> files(List<Path> files) throws IOException, BadInputException {
     TensorSpec only = onlyInput();
     if (only == null) {
       // All inputs of one sample may lie here, too.
       return List.of(named(folder));
     }
-    List<Map<String, RowSource>> samples = new ArrayList<>();
+    List<RunInputs> samples = new ArrayList<>();
     for (Path file : files) {
-      int index = engine.signature().inputIndex(only.name());
-      samples.add(
-          complete(
-              new LinkedHashMap<>(Map.of(only.name(), array(index, Npy.read(file), file))), file));
+      int index = served.signature().inputIndex(only.name());
+      RowSource source = array(index, Npy.read(file), file);
+      samples.add(complete(Map.of(only.name(), source), file));
     }
     return samples;
   }
 
-  private Map<String, RowSource> named(Path sample) throws IOException, BadInputException {
+  private RunInputs named(Path sample) throws IOException, BadInputException {
     Map<String, RowSource> sources = new LinkedHashMap<>();
-    for (int i = 0; i < engine.signature().inputs().size(); i++) {
-      String name = engine.signature().inputs().get(i).name();
+    for (int i = 0; i < served.signature().inputs().size(); i++) {
+      String name = served.signature().inputs().get(i).name();
       Path file = sample.resolve(plain(name) + NPY);
       if (Files.isRegularFile(file)) {
         sources.put(name, array(i, Npy.read(file), file));
@@ -154,11 +147,9 @@ final class DataFolder {
     return name.replaceAll("[/\\\\\\p{Cntrl}]", "_").replaceFirst("^\\.", "_");
   }
 
-  private Map<String, RowSource> complete(Map<String, RowSource> sources, Path where)
-      throws BadInputException {
+  private RunInputs complete(Map<String, RowSource> sources, Path where) throws BadInputException {
     try {
-      var _ = RunInputs.checked(sources, engine);
-      return sources;
+      return RunInputs.checked(sources, served);
     } catch (BadInputException e) {
       throw new BadInputException(
           where + ": " + e.getMessage().replaceAll(": add --input .*?=FILE", " there"), e);

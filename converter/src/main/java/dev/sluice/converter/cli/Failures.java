@@ -77,6 +77,7 @@ final class Failures {
       case BadInputException _, ParameterException _ -> BAD_INPUT;
       case PackageException _, ModelException _, NpyException _, ImageException _ -> BAD_INPUT;
       case InferenceException e when e.reason() == InferenceException.Reason.BAD_INPUT -> BAD_INPUT;
+      case UncheckedIOException e when e.getCause() != null -> status(e.getCause());
       case FileSystemException e -> isFull(e) ? FAILED : BAD_INPUT;
       default -> FAILED;
     };

@@ -87,6 +87,7 @@ final class InspectCommand implements Callable<Integer> {
       object.put("inputs", Tensors.json(manifest.signature().inputs()));
       object.put("outputs", Tensors.json(manifest.signature().outputs()));
       object.put("stages", stages(manifest));
+      object.put("selfTest", selfTest(manifest, null));
       object.put("opset", graph.opset());
       object.put("nodes", graph.nodes());
       object.put("parameters", manifest.parameters());
@@ -106,6 +107,7 @@ final class InspectCommand implements Callable<Integer> {
               .row("size", bytes(sizeBytes));
       describe(manifest, table);
       table
+          .row("self-test", selfTestText(manifest, null))
           .row("parameters", count(manifest.parameters()))
           .row("opset", "" + graph.opset())
           .row("operators", operators(graph.nodes(), model.operators()))
@@ -199,6 +201,26 @@ final class InspectCommand implements Callable<Integer> {
       list.add(object);
     }
     return list;
+  }
+
+  /**
+   * How many golden samples run when the package is opened.
+   *
+   * @param whyNone null where it is not known, or there are some
+   */
+  static Map<String, Object> selfTest(Manifest manifest, String whyNone) {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("samples", manifest.golden().size());
+    object.put("reason", whyNone);
+    return object;
+  }
+
+  static String selfTestText(Manifest manifest, String whyNone) {
+    int samples = manifest.golden().size();
+    if (samples == 0) {
+      return "none when it is opened" + (whyNone == null ? "" : ": " + whyNone);
+    }
+    return samples + (samples == 1 ? " sample" : " samples") + " when it is opened";
   }
 
   static Map<String, Object> batching(Manifest.Batching batching) {

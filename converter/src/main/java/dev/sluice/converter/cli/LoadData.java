@@ -65,10 +65,7 @@ final class LoadData {
    */
   static LoadSamples read(Path folder, Engine engine, Manifest manifest, int rows)
       throws IOException, BackendException, BadInputException, InterruptedException {
-    List<RunInputs> data = new ArrayList<>();
-    for (Map<String, RowSource> sample : DataFolder.read(folder, engine)) {
-      data.add(RunInputs.checked(sample, engine));
-    }
+    List<RunInputs> data = DataFolder.read(folder, Served.of(engine));
     List<Shape> shapes = shapes(engine, data.getFirst());
     long bytes = 1;
     for (int i = 0; i < shapes.size(); i++) {
@@ -110,7 +107,7 @@ final class LoadData {
   private static List<Shape> shapes(Engine engine, RunInputs data) {
     boolean parts = engine.batched() || data.hasImages();
     int rows = parts ? data.rowsAtOnce() : Math.toIntExact(data.rows());
-    Map<String, Shape> byName = data.shapes(engine, rows);
+    Map<String, Shape> byName = data.shapes(Served.of(engine), rows);
     return engine.signature().inputs().stream().map(spec -> byName.get(spec.name())).toList();
   }
 

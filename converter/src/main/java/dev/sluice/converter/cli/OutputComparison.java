@@ -24,6 +24,7 @@ final class OutputComparison {
   private long rows;
   private long agreeing;
   private boolean ranked;
+  private boolean quantity = true;
 
   OutputComparison(String name) {
     this.name = name;
@@ -45,6 +46,7 @@ final class OutputComparison {
               + Tensors.text(reference.type(), reference.shape())
               + "; they can't be compared");
     }
+    quantity = actual.type() == ElementType.STRING || TensorDifference.isReal(actual.type());
     if (actual.type() == ElementType.STRING) {
       maxAbs = actual.strings().equals(reference.strings()) ? maxAbs : Double.POSITIVE_INFINITY;
       return;
@@ -115,6 +117,14 @@ final class OutputComparison {
       }
     }
     return best;
+  }
+
+  /**
+   * Whether differences count by their size. Whole numbers are classes, ranks or places: of a near
+   * tie they may differ by any amount, and only {@link #top1Agreement} tells.
+   */
+  boolean isQuantity() {
+    return quantity;
   }
 
   double maxAbs() {

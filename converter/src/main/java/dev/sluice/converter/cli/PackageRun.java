@@ -73,7 +73,7 @@ final class PackageRun {
 
   private Request request(int rows) throws BackendException, BadInputException {
     try {
-      return engine.newRequest(inputs.shapes(engine, rows));
+      return engine.newRequest(inputs.shapes(Served.of(engine), rows));
     } catch (IllegalArgumentException e) {
       throw new BadInputException(e.getMessage(), e);
     }

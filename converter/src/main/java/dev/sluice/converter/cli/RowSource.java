@@ -13,7 +13,7 @@ import java.lang.foreign.MemorySegment;
  *
  * <p>Thread safety: one thread.
  */
-sealed interface RowSource {
+interface RowSource {
   /** Index of the input in the signature. */
   int input();
 

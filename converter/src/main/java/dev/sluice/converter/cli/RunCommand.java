@@ -56,9 +56,10 @@ final class RunCommand implements Callable<Integer> {
     if (folder != null && Files.exists(folder) && !Files.isDirectory(folder)) {
       throw new BadInputException(folder + ": is not a folder; name one with -o");
     }
-    EngineOptions options = OneCaller.options(device.device());
+    Served served = Served.of(packageFile);
+    RunInputs given = RunInputs.read(inputs, served);
+    EngineOptions options = OneCaller.options(device.device(), served, List.of(given));
     try (Engine engine = Engine.open(packageFile, options)) {
-      RunInputs given = RunInputs.read(inputs, engine);
       long startNs = System.nanoTime();
       List<Tensor> results = PackageRun.of(engine, given, false);
       double seconds = (System.nanoTime() - startNs) / 1e9;

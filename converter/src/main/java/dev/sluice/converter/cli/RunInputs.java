@@ -3,7 +3,6 @@ package dev.sluice.converter.cli;
 import dev.sluice.bindings.ElementType;
 import dev.sluice.converter.image.ImageFile;
 import dev.sluice.converter.image.ImageFolder;
-import dev.sluice.engine.Engine;
 import dev.sluice.engine.Shape;
 import dev.sluice.engine.Signature;
 import dev.sluice.engine.TensorSpec;
@@ -35,9 +34,9 @@ record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce) {
    *
    * @param arguments each {@code NAME=FILE}, or {@code NAME=FOLDER} for images
    */
-  static RunInputs read(List<String> arguments, Engine engine)
+  static RunInputs read(List<String> arguments, Served served)
       throws IOException, BadInputException {
-    Signature signature = engine.signature();
+    Signature signature = served.signature();
     Map<String, Path> files = new LinkedHashMap<>();
     for (String argument : arguments) {
       TensorSpec spec = spec(argument, signature);
@@ -46,7 +45,7 @@ record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce) {
         throw new BadInputException("--input " + spec.name() + " is given twice; give it once");
       }
     }
-    return of(files, engine);
+    return of(files, served);
   }
 
   /**
@@ -54,28 +53,28 @@ record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce) {
    *
    * @param files of every input; the sizes of images that are no arrays are left out
    */
-  static RunInputs of(Map<String, Path> files, Engine engine)
+  static RunInputs of(Map<String, Path> files, Served served)
       throws IOException, BadInputException {
     Map<String, RowSource> sources = new LinkedHashMap<>();
-    Signature signature = engine.signature();
+    Signature signature = served.signature();
     for (var named : files.entrySet()) {
       int index = signature.inputIndex(named.getKey());
-      sources.put(named.getKey(), source(index, named.getValue(), engine));
+      sources.put(named.getKey(), source(index, named.getValue(), served));
     }
-    return checked(sources, engine);
+    return checked(sources, served);
   }
 
   /** Checks that each input has a source, and that they have as many rows. */
-  static RunInputs checked(Map<String, RowSource> given, Engine engine) throws BadInputException {
-    Signature signature = engine.signature();
+  static RunInputs checked(Map<String, RowSource> given, Served served) throws BadInputException {
+    Signature signature = served.signature();
     List<RowSource> sources = new ArrayList<>();
     for (int i = 0; i < signature.inputs().size(); i++) {
       String name = signature.inputs().get(i).name();
       RowSource source = given.get(name);
-      if (source == null && bringsSizes(given, engine, i)) {
+      if (source == null && bringsSizes(given, served, i)) {
         continue;
       }
-      if (source != null && bringsSizes(given, engine, i)) {
+      if (source != null && bringsSizes(given, served, i)) {
         throw new BadInputException(
             "input '" + name + "' comes with the images; leave out --input " + name);
       }
@@ -87,10 +86,10 @@ record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce) {
     }
     boolean images = sources.stream().anyMatch(RunInputs::isImages);
     long rows =
-        engine.batched() || images
+        served.batched() || images
             ? rows(sources, signature)
             : sources.isEmpty() ? 1 : sources.getFirst().rows();
-    int atOnce = engine.batched() || !images ? 1 : atOnce(sources, engine, rows);
+    int atOnce = served.batched() || !images ? 1 : atOnce(sources, served, rows);
     return new RunInputs(List.copyOf(sources), rows, atOnce);
   }
 
@@ -99,8 +98,8 @@ record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce) {
   }
 
   /** Whether an input has the sizes of images that are not given as an array of its own shape. */
-  private static boolean bringsSizes(Map<String, RowSource> given, Engine engine, int index) {
-    return engine.stages().inputs().stream()
+  private static boolean bringsSizes(Map<String, RowSource> given, Served served, int index) {
+    return served.stages().inputs().stream()
         .anyMatch(step ->
             step.sizes() == index
                 && given.containsKey(step.stage().tensor())
@@ -108,10 +107,10 @@ record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce) {
   }
 
   /** A model that is not batched takes as many images at once as it declares, or one. */
-  private static int atOnce(List<RowSource> sources, Engine engine, long rows)
+  private static int atOnce(List<RowSource> sources, Served served, long rows)
       throws BadInputException {
     for (RowSource source : sources) {
-      long declared = engine.signature().inputs().get(source.input()).shape().dim(0);
+      long declared = served.signature().inputs().get(source.input()).shape().dim(0);
       if (isImages(source) && declared > 0) {
         if (rows % declared != 0) {
           throw new BadInputException(
@@ -127,10 +126,10 @@ record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce) {
     return 1;
   }
 
-  private static RowSource source(int index, Path file, Engine engine)
+  private static RowSource source(int index, Path file, Served served)
       throws IOException, BadInputException {
-    TensorSpec spec = engine.signature().inputs().get(index);
-    InputStep step = engine.stages().images(index);
+    TensorSpec spec = served.signature().inputs().get(index);
+    InputStep step = served.stages().images(index);
     if (ImageFile.isNamedLikeOne(file) || (step != null && Files.isDirectory(file))) {
       if (step == null) {
         throw new BadInputException(
@@ -143,14 +142,14 @@ record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce) {
       return new RowSource.Images(index, step.stage(), ImageFolder.of(file));
     }
     Tensor tensor = TensorFile.read(file);
-    return source(index, tensor, file, engine);
+    return source(index, tensor, file, served);
   }
 
   /** Checks an array. */
-  static RowSource source(int index, Tensor tensor, Path file, Engine engine)
+  static RowSource source(int index, Tensor tensor, Path file, Served served)
       throws BadInputException {
-    TensorSpec spec = engine.signature().inputs().get(index);
-    InputStep step = engine.stages().images(index);
+    TensorSpec spec = served.signature().inputs().get(index);
+    InputStep step = served.stages().images(index);
     if (step != null
         && step.stage().anySize()
         && tensor.type() == ElementType.UINT8
@@ -166,7 +165,7 @@ record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce) {
       }
       return new RowSource.Pixels(index, step.stage(), tensor);
     }
-    check(file, tensor, spec, engine.signature(), engine.batched());
+    check(file, tensor, spec, served.signature(), served.batched());
     return new RowSource.Arrays(index, tensor);
   }
 
@@ -284,14 +283,14 @@ record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce) {
   }
 
   /** The shape of each input, by name, for so many rows. */
-  Map<String, Shape> shapes(Engine engine, int rowsOfRun) {
+  Map<String, Shape> shapes(Served served, int rowsOfRun) {
     Map<String, Shape> shapes = new LinkedHashMap<>();
-    List<TensorSpec> specs = engine.signature().inputs();
+    List<TensorSpec> specs = served.signature().inputs();
     for (RowSource source : sources) {
       Shape shape = source.shape();
       boolean part = shape.rank() > 0 && rowsOfRun != rows;
       shapes.put(specs.get(source.input()).name(), part ? shape.withDim(0, rowsOfRun) : shape);
-      InputStep step = engine.stages().images(source.input());
+      InputStep step = served.stages().images(source.input());
       if (step != null && step.sizes() >= 0) {
         shapes.putIfAbsent(specs.get(step.sizes()).name(), Shape.of(rowsOfRun, 2));
       }

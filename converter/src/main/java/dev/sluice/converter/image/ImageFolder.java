@@ -2,17 +2,23 @@ package dev.sluice.converter.image;
 
 import dev.sluice.engine.stage.InputStage;
 import java.io.IOException;
+import java.nio.file.FileSystemLoopException;
+import java.nio.file.FileVisitOption;
+import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.stream.Stream;
+import java.util.Set;
 
 /**
- * The images below a folder, subfolders included, in the order of their paths; or one image. What
- * is not named {@code .jpg}, {@code .jpeg} or {@code .png}, and what is hidden, is left out. Images
- * are decoded one by one, when they are asked for.
+ * The images below a folder, subfolders and links included, in the order of their paths; or one
+ * image. What is not named {@code .jpg}, {@code .jpeg} or {@code .png}, and what is hidden, is left
+ * out. Images are decoded one by one, when they are asked for.
  *
  * <p>Thread safety: immutable.
  */
@@ -51,21 +57,51 @@ public final class ImageFolder {
   }
 
   private static List<Path> list(Path folder) throws IOException {
-    try (Stream<Path> all = Files.walk(folder)) {
-      return all.filter(file -> ImageFile.isNamedLikeOne(file) && isVisible(folder, file))
-          .filter(Files::isRegularFile)
-          .sorted(Comparator.comparing(file -> folder.relativize(file).toString()))
-          .toList();
-    }
+    Images images = new Images(folder);
+    Files.walkFileTree(folder, Set.of(FileVisitOption.FOLLOW_LINKS), Integer.MAX_VALUE, images);
+    images.files.sort(Comparator.comparing(file -> folder.relativize(file).toString()));
+    return List.copyOf(images.files);
   }
 
-  private static boolean isVisible(Path folder, Path file) {
-    for (Path name : folder.relativize(file)) {
-      if (name.toString().startsWith(".")) {
-        return false;
-      }
+  /** Collects images, those behind links included. */
+  private static final class Images extends SimpleFileVisitor<Path> {
+    private final Path root;
+    private final List<Path> files = new ArrayList<>();
+
+    Images(Path root) {
+      this.root = root;
     }
-    return true;
+
+    private boolean isHidden(Path path) {
+      return !path.equals(root) && path.getFileName().toString().startsWith(".");
+    }
+
+    @Override
+    public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes attributes) {
+      return isHidden(path) ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;
+    }
+
+    @Override
+    public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
+      // A link to nothing is kept, so that reading it says so.
+      if ((attributes.isRegularFile() || attributes.isSymbolicLink())
+          && ImageFile.isNamedLikeOne(file)
+          && !isHidden(file)) {
+        files.add(file);
+      }
+      return FileVisitResult.CONTINUE;
+    }
+
+    @Override
+    public FileVisitResult visitFileFailed(Path path, IOException e) throws IOException {
+      if (isHidden(path)) {
+        return FileVisitResult.CONTINUE;
+      }
+      if (e instanceof FileSystemLoopException) {
+        throw new ImageException(path, "is a link to a folder that it lies in; remove it", e);
+      }
+      throw e;
+    }
   }
 
   /** The files, in the order of their paths. */

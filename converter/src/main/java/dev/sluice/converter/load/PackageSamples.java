@@ -8,7 +8,6 @@ import dev.sluice.engine.TensorSpec;
 import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.format.SluicePackage;
-import dev.sluice.engine.npy.Npy;
 import dev.sluice.engine.npy.NpyArray;
 import dev.sluice.engine.npy.NpyException;
 import dev.sluice.engine.stage.InputStep;
@@ -90,11 +89,10 @@ public final class PackageSamples {
   private static Map<String, List<NpyArray>> golden(SluicePackage opened) throws NpyException {
     Map<String, List<NpyArray>> arrays = new LinkedHashMap<>();
     for (Manifest.GoldenSample sample : opened.manifest().golden()) {
-      for (var input : sample.inputs().entrySet()) {
-        String who = opened.file() + ": entry " + input.getValue();
+      for (String input : sample.inputs().keySet()) {
         arrays
-            .computeIfAbsent(input.getKey(), name -> new ArrayList<>())
-            .add(Npy.read(opened.entry(input.getValue()), who));
+            .computeIfAbsent(input, name -> new ArrayList<>())
+            .add(opened.goldenInput(sample, input));
       }
     }
     return arrays;

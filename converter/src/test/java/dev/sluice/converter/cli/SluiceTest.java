@@ -6,6 +6,8 @@ import dev.sluice.bindings.NativeException;
 import dev.sluice.engine.Admission;
 import dev.sluice.engine.InferenceException;
 import dev.sluice.engine.backend.BackendException;
+import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import org.junit.jupiter.api.Test;
@@ -36,6 +38,10 @@ class SluiceTest {
     assertThat(Failures.status(new OutOfMemoryError())).isEqualTo(1);
     assertThat(Failures.status(new IllegalStateException())).isEqualTo(1);
     assertThat(Failures.status(new NoSuchFileException("f"))).isEqualTo(2);
+    AccessDeniedException denied = new AccessDeniedException("f");
+    assertThat(Failures.status(denied)).isEqualTo(2);
+    assertThat(Failures.status(new UncheckedIOException(denied))).isEqualTo(2);
+    assertThat(Failures.message(new UncheckedIOException(denied))).contains("no permission");
     assertThat(Failures.status(new FileSystemException("f", null, "No space left on device")))
         .isEqualTo(1);
     assertThat(Failures.status(new BadInputException("x"))).isEqualTo(2);

@@ -22,6 +22,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 
 /** Stages from the command line to the answer, on a model that tells red from green from blue. */
@@ -172,6 +173,37 @@ class StagesCommandTest {
   }
 
   @Test
+  void largeImagesAreTestedWithSmallerOnes() throws Exception {
+    Path built = built("image=u8,letterbox=4x4,max=4000x4000", "scores=argmax");
+    assertThat(Files.size(built)).isLessThan(4 << 20);
+    try (SluicePackage opened = PackageReader.open(built)) {
+      assertThat(opened.manifest().golden()).hasSize(2);
+      for (var sample : opened.manifest().golden()) {
+        assertThat(opened.goldenInput(sample, "image").shape()).isEqualTo(Shape.of(1, 48_000_000));
+        assertThat(opened.goldenInput(sample, "image.size").shape()).isEqualTo(Shape.of(1, 2));
+      }
+    }
+    Cli.run("run", built, "--input", "image=" + images(), "-o", folder).done();
+    assertThat(ints(folder.resolve("scores.index.npy"))).containsExactly(1, 0, 2);
+  }
+
+  @Test
+  void aPackageWithoutASelfTestSaysSo() {
+    Path built = folder.resolve("mean.sluice");
+    Object[] build = {
+      "build", model, "--input-stage", "image=u8,resize=4x4,size=1700x1700", "--json"
+    };
+    JsonNode json = Cli.run(build).done().json();
+    assertThat(json.get("selfTest").get("samples").asInt()).isZero();
+    assertThat(json.get("selfTest").get("reason").asString()).contains("larger than 8 MiB");
+    build[4] = "--debug";
+    assertThat(Cli.run(build).done().out()).contains("self-test", "none", "larger than 8 MiB");
+    assertThat(Cli.run("inspect", built).done().out()).containsPattern("self-test +none");
+    json = Cli.run("inspect", built("image=u8"), "--json").done().json();
+    assertThat(json.get("selfTest").get("samples").asInt()).isEqualTo(2);
+  }
+
+  @Test
   void openDimensionsAndOneImageAtATime() throws IOException {
     model = model(folder.resolve("open.onnx"), "N", "s");
     Path built = built("image=u8,resize=6x5,max=20x20", "scores=argmax");
@@ -184,6 +216,64 @@ class StagesCommandTest {
     model = model(folder.resolve("two.onnx"), 2, 4);
     built = built(INPUT, "scores=argmax");
     Cli.run("run", built, "--input", "image=" + images()).refused(2, "2 images at once", "are 3");
+  }
+
+  /** A second softmax would make 0.58, 0.21, 0.21 of the probabilities 1, 0, 0. */
+  @ParameterizedTest
+  @ValueSource(strings = {"", "Reshape", "Flatten", "Squeeze", "Identity", "Identity Flatten"})
+  void probabilitiesKeepWhatTheyAre(String between) throws IOException {
+    TinyModel graph =
+        new TinyModel()
+            .input("image", ElementType.FLOAT, "N", 3, 4, 4)
+            .shapelessOutput("p", ElementType.FLOAT)
+            .weights("shape", new long[] {0, -1}, 2)
+            .weights("axes", new long[] {2, 3}, 2)
+            .node("GlobalAveragePool", "image", "mean")
+            .node("Softmax", "mean", between.isEmpty() ? "p" : "s0", "axis", 1);
+    String[] ops = between.split(" ", -1);
+    for (int i = 0; i < ops.length && !between.isEmpty(); i++) {
+      String more = ops[i].equals("Reshape") ? " shape" : ops[i].equals("Squeeze") ? " axes" : "";
+      graph.node(ops[i], "s" + i + more, i == ops.length - 1 ? "p" : "s" + (i + 1));
+    }
+    Files.write(model, graph.build().toArray(ValueLayout.JAVA_BYTE));
+    Cli.run("build", model, "--output-stage", "p=softmax_topk:2")
+        .refused(2, "'p' is probabilities already", "(Softmax)", "say p=topk:2");
+    Path built = built("image=u8,size=4x4,scale=1", "p=topk:3");
+    Path red = TestImages.write(folder.resolve("red.png"), TestImages.plain(4, 4, 0xff0000));
+    Cli.run("run", built, "--input", "image=" + red, "-o", folder).done();
+    assertThat(Models.floats(folder.resolve("p.values.npy"))).containsExactly(1, 0, 0);
+    assertThat(ints(folder.resolve("p.indices.npy"))).startsWith(0);
+  }
+
+  @Test
+  void packagesThatTakeImagesOfOtherSizesAreCompared() throws IOException {
+    Path built = built(INPUT, "scores=softmax_topk:2");
+    Path other = folder.resolve("other.sluice");
+    Cli.run(
+            "build",
+            model,
+            "-o",
+            other,
+            "--input-stage",
+            INPUT.replace("20x20", "30x30"),
+            "--output-stage",
+            "scores=softmax_topk:2")
+        .done();
+    Path images = images();
+    String[] bars = {"--max-abs", "0", "--min-top1", "1"};
+    Cli.run(
+            "verify",
+            built,
+            "--against",
+            other,
+            "--data",
+            images,
+            bars[0],
+            bars[1],
+            bars[2],
+            bars[3])
+        .done();
+    Cli.run("verify", other, "--against", built, "--data", images).done();
   }
 
   @Test

@@ -105,6 +105,50 @@ class VerifyCommandTest {
         .done();
   }
 
+  /** Two scores that rounding swaps: the class is another, the score is not. */
+  @Test
+  void classNumbersAreNoQuantities() throws IOException {
+    Path model = near(Files.createDirectories(folder.resolve("model")), 1, 1.000001f);
+    Path built =
+        Models.built(
+            near(Files.createDirectories(folder.resolve("own")), 1.00001f, 1),
+            "--output-stage",
+            "y=argmax");
+    Path data = data("data");
+    Models.floats(data.resolve("x.npy"), Shape.of(2, 1), 1, 2);
+    Cli cli =
+        Cli.run(
+            "verify",
+            built,
+            "--against",
+            model,
+            "--data",
+            data,
+            "--max-abs",
+            "1e-3",
+            "--min-sqnr",
+            "60",
+            "--json");
+    assertThat(cli.status()).isZero();
+    assertThat(cli.err()).contains("output 'y.index' has whole numbers", "add --min-top1");
+    assertThat(cli.json().get("outputs").get("y.index").get("maxAbs").asDouble()).isEqualTo(9);
+    below(built, model, data, "--min-top1", "0.5", "'y.index' agrees in the first place in 0.000");
+    below(built, model, data, "--max-abs", "1e-7", "'y.value' is off by");
+  }
+
+  /** y[N,10] = x[N,1] . w, whose first and last score are these and the rest 0. */
+  private static Path near(Path folder, float first, float last) throws IOException {
+    byte[] graph =
+        new TinyModel()
+            .input("x", ElementType.FLOAT, "N", 1)
+            .output("y", ElementType.FLOAT, "N", 10)
+            .weights("w", new float[] {first, 0, 0, 0, 0, 0, 0, 0, 0, last}, 1, 10)
+            .node("MatMul", "x w", "y")
+            .build()
+            .toArray(ValueLayout.JAVA_BYTE);
+    return Files.write(folder.resolve("near.onnx"), graph);
+  }
+
   @Test
   void anotherFirstPlaceIsNoticed() throws IOException {
     Path built = Models.built(offByHalf());

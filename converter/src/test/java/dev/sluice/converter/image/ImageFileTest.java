@@ -21,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.zip.CRC32;
@@ -260,6 +261,34 @@ class ImageFileTest {
       }
     }
     assertThat(refusals).isPositive();
+  }
+
+  @Test
+  void linksAreFollowed() throws IOException {
+    write("real/a.png", TestImages.plain(2, 2, 0));
+    write("real/b/c.png", TestImages.plain(2, 2, 0));
+    Path linked = Files.createSymbolicLink(folder.resolve("linked"), folder.resolve("real"));
+    assertThat(ImageFolder.isOne(linked)).isTrue();
+    ImageFolder images = ImageFolder.of(linked);
+    assertThat(List.of(images.name(0), images.name(1))).containsExactly("a.png", "b/c.png");
+    Path outer = Files.createDirectory(folder.resolve("outer"));
+    Files.createSymbolicLink(outer.resolve("z"), folder.resolve("real"));
+    Files.createSymbolicLink(outer.resolve("a.png"), folder.resolve("real/a.png"));
+    ImageFolder behind = ImageFolder.of(outer);
+    assertThat(IntStream.range(0, 3).mapToObj(behind::name))
+        .containsExactly("a.png", "z/a.png", "z/b/c.png");
+    Files.createSymbolicLink(outer.resolve("lost.png"), folder.resolve("nothing"));
+    assertThatThrownBy(() -> ImageFolder.of(outer).read(1, COLOUR))
+        .isInstanceOf(NoSuchFileException.class)
+        .hasMessageContaining("lost.png");
+    // A loop in what is hidden is nobody's business.
+    Path hidden = Files.createDirectory(folder.resolve("real/.hidden"));
+    Files.createSymbolicLink(hidden.resolve("round"), folder.resolve("real"));
+    assertThat(ImageFolder.of(linked).count()).isEqualTo(2);
+    Files.createSymbolicLink(folder.resolve("real/round"), folder.resolve("real"));
+    assertThatThrownBy(() -> ImageFolder.of(linked))
+        .isInstanceOf(ImageException.class)
+        .hasMessageContaining("round: is a link to a folder that it lies in");
   }
 
   @Test

@@ -226,7 +226,8 @@ public record Manifest(
   /**
    * One run of the model.
    *
-   * @param inputs entry of each input, by the input's name
+   * @param inputs entry of each input, by the input's name; {@link SluicePackage#goldenInput} reads
+   *     them
    * @param outputs entry of each output, by the output's name
    * @param absTolerance largest difference from the stored output plus {@code relTolerance} times
    *     the output's largest magnitude

@@ -15,16 +15,24 @@ import tools.jackson.core.JsonParser;
 import tools.jackson.core.StreamReadFeature;
 import tools.jackson.databind.DeserializationContext;
 import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.MapperFeature;
 import tools.jackson.databind.SerializationContext;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.ValueDeserializer;
 import tools.jackson.databind.ValueSerializer;
+import tools.jackson.databind.cfg.CoercionAction;
+import tools.jackson.databind.cfg.CoercionInputShape;
+import tools.jackson.databind.cfg.EnumFeature;
+import tools.jackson.databind.deser.DeserializationProblemHandler;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.module.SimpleModule;
+import tools.jackson.databind.type.LogicalType;
 
 /**
- * The manifest as JSON: shapes are arrays of numbers, element types lower-case names. Unknown
- * fields are skipped: a change that an older reader must not overlook gets a new format version.
+ * The manifest as JSON: shapes are arrays of numbers, element types lower-case names. Every field
+ * must be there, and of its type. Unknown fields are skipped, but for those of stages, which would
+ * change the answers: any other change that an older reader must not overlook gets a new format
+ * version.
  *
  * <p>Thread safety: stateless.
  */
@@ -33,8 +41,21 @@ final class ManifestJson {
       JsonMapper.builder()
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
           .enable(SerializationFeature.INDENT_OUTPUT)
-          .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+          .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+          .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
+          .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
+          .enable(EnumFeature.FAIL_ON_NUMBERS_FOR_ENUMS)
+          .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
+          .withCoercionConfig(
+              LogicalType.Textual,
+              config ->
+                  config
+                      .setCoercion(CoercionInputShape.Integer, CoercionAction.Fail)
+                      .setCoercion(CoercionInputShape.Float, CoercionAction.Fail)
+                      .setCoercion(CoercionInputShape.Boolean, CoercionAction.Fail))
+          .addHandler(new Unknown())
           .addModule(types())
           .addMixIn(Stage.class, StageForm.class)
           .build();
@@ -46,6 +67,23 @@ final class ManifestJson {
     @JsonSubTypes.Type(value = OutputStage.class, name = "output")
   })
   private interface StageForm {}
+
+  /** Skips unknown fields outside of stages. */
+  private static final class Unknown extends DeserializationProblemHandler {
+    @Override
+    public boolean handleUnknownProperty(
+        DeserializationContext context,
+        JsonParser in,
+        ValueDeserializer<?> deserializer,
+        Object beanOrClass,
+        String name) {
+      boolean skips = !Stage.class.isAssignableFrom(deserializer.handledType());
+      if (skips) {
+        in.skipChildren();
+      }
+      return skips;
+    }
+  }
 
   private ManifestJson() {}
 

@@ -1,5 +1,12 @@
 package dev.sluice.engine.format;
 
+import dev.sluice.bindings.ElementType;
+import dev.sluice.engine.Shape;
+import dev.sluice.engine.npy.Npy;
+import dev.sluice.engine.npy.NpyArray;
+import dev.sluice.engine.npy.NpyException;
+import dev.sluice.engine.stage.InputStage;
+import dev.sluice.engine.stage.Stage;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -75,6 +82,43 @@ public final class SluicePackage implements AutoCloseable {
           file + ": has no entry '" + name + "'; the entries are " + located.keySet());
     }
     return bytes.asSlice(entry.dataOffset(), entry.sizeBytes());
+  }
+
+  /**
+   * An input of a golden sample. Of images of sizes of their own a package stores no more than the
+   * largest needs; here their rows have the length that callers give, zeros at the end.
+   *
+   * @param input name of an input of the sample
+   * @throws NpyException where the entry is no array
+   */
+  public NpyArray goldenInput(Manifest.GoldenSample sample, String input) throws NpyException {
+    String entry = sample.inputs().get(input);
+    NpyArray stored = Npy.read(entry(entry), file + ", entry '" + entry + "'");
+    for (Stage stage : manifest.stages()) {
+      if (stage instanceof InputStage images
+          && images.tensor().equals(input)
+          && images.anySize()
+          && stored.shape().rank() == 2) {
+        return padded(stored, images.capacityBytes());
+      }
+    }
+    return stored;
+  }
+
+  private static NpyArray padded(NpyArray stored, int rowBytes) {
+    long storedBytes = stored.shape().dim(1);
+    if (stored.type() != ElementType.UINT8
+        || storedBytes >= rowBytes
+        || stored.shape().dim(0) > Integer.MAX_VALUE / rowBytes) {
+      return stored;
+    }
+    int rows = (int) stored.shape().dim(0);
+    MemorySegment whole = MemorySegment.ofArray(new byte[rows * rowBytes]);
+    for (int row = 0; row < rows; row++) {
+      MemorySegment.copy(
+          stored.data(), row * storedBytes, whole, (long) row * rowBytes, storedBytes);
+    }
+    return new NpyArray(stored.type(), Shape.of(rows, rowBytes), whole);
   }
 
   /** The shared weights: {@code weights.bin}. */

@@ -60,6 +60,9 @@ public record InputStage(
   /** Most pixels of one image: the kernel finds its place in a line with a float's 24 bits. */
   public static final int MAX_PIXELS = 1 << 24;
 
+  /** The largest finite number of FLOAT16. */
+  private static final double MAX_HALF = 65_504;
+
   /**
    * Copies the lists and checks all values.
    *
@@ -88,6 +91,9 @@ public record InputStage(
     for (double value : std) {
       require(value > 0 && usable(1 / value), who + "std is " + value + ", not positive");
     }
+    for (int c = 0; c < channels; c++) {
+      checkRange(type, scale / std.get(c), -mean.get(c) / std.get(c), who);
+    }
     require(
         fit != Fit.NONE || (!anySize && sourceHeight == height && sourceWidth == width),
         who + "images that are not resized must have the model's size");
@@ -104,6 +110,26 @@ public record InputStage(
   /** Whether a number is one, and stays finite as a float. */
   private static boolean usable(double value) {
     return Double.isFinite(value) && Float.isFinite((float) value);
+  }
+
+  /** What a pixel becomes is a multiple of it and a summand: both are floats, and so is the sum. */
+  private static void checkRange(ElementType type, double factor, double summand, String who) {
+    double largest = type == ElementType.FLOAT16 ? MAX_HALF : Float.MAX_VALUE;
+    require(
+        (float) factor != 0
+            && (float) factor <= largest
+            && Math.abs(summand) <= largest
+            && Math.abs(255 * factor + summand) <= largest,
+        who
+            + "(x * scale - mean) / std makes "
+            + (float) summand
+            + " of a pixel value of 0 and "
+            + (float) (255 * factor + summand)
+            + " of 255, and "
+            + type
+            + " holds numbers up to "
+            + (float) largest
+            + ", or it makes the same of all: give another scale, mean or std");
   }
 
   private static void side(int extent, String who) {
@@ -169,6 +195,11 @@ public record InputStage(
   }
 
   @Override
+  public TensorSpec model(long rows) {
+    return new TensorSpec(tensor, type, Shape.of(rows, channels, height, width));
+  }
+
+  @Override
   public List<TensorSpec> served(long rows) {
     if (!anySize) {
       Shape shape = Shape.of(rows, sourceHeight, sourceWidth, channels);
@@ -189,7 +220,7 @@ public record InputStage(
               + text()
               + " was made for an input "
               + type
-              + Shape.of(Shape.DYNAMIC, channels, height, width)
+              + model(Shape.DYNAMIC).shape()
               + ", but the model has "
               + actual);
     }

@@ -223,6 +223,9 @@ public final class InputStageSpec {
                   + " model with a Transpose of perm [0, 2, 3, 1]"
               : "a stage writes 1 or 3 channels in axis 1, which must be declared");
     }
+    if (channels == 1 && order == ChannelOrder.BGR) {
+      throw refusal(model, "order=bgr is for three channels, and it has one: leave order out");
+    }
     int height = extent(model, 2);
     int width = extent(model, 3);
     Size source = size != null ? size : fit == Fit.NONE ? new Size(height, width) : max(channels);

@@ -9,10 +9,10 @@ import java.util.List;
  * Scores become the few numbers that a caller wants. A row of scores is all of an output but its
  * axis 0; only one of its axes may be longer than 1.
  *
- * <p>Callers get, in place of the output NAME: with {@link Kind#SOFTMAX_TOPK} NAME{@value
- * #VALUES_SUFFIX}, the probabilities of the {@code k} best, falling, and NAME{@value
- * #INDICES_SUFFIX}, where they stand; with {@link Kind#ARGMAX} NAME{@value #INDEX_SUFFIX} and
- * NAME{@value #VALUE_SUFFIX}, the best score and where it stands.
+ * <p>Callers get, in place of the output NAME: with {@link Kind#TOPK} NAME{@value #VALUES_SUFFIX},
+ * the {@code k} best scores, falling, and NAME{@value #INDICES_SUFFIX}, where they stand; with
+ * {@link Kind#SOFTMAX_TOPK} the same with probabilities for scores; with {@link Kind#ARGMAX}
+ * NAME{@value #INDEX_SUFFIX} and NAME{@value #VALUE_SUFFIX}, the best score and where it stands.
  *
  * <p>Thread safety: immutable.
  *
@@ -24,7 +24,7 @@ import java.util.List;
  */
 public record OutputStage(String tensor, ElementType type, int columns, Kind kind, int k)
     implements Stage {
-  /** Ends the name of the output with the largest probabilities, FLOAT [N, k]. */
+  /** Ends the name of the output with the largest scores or probabilities, FLOAT [N, k]. */
   public static final String VALUES_SUFFIX = ".values";
 
   /** Ends the name of the output that says where these stand, INT32 [N, k]. */
@@ -42,9 +42,32 @@ public record OutputStage(String tensor, ElementType type, int columns, Kind kin
   /** What is made of a row of scores. */
   public enum Kind {
     /** The largest probabilities of the softmax over the row. */
-    SOFTMAX_TOPK,
+    SOFTMAX_TOPK("softmax_topk"),
     /** The largest score. */
-    ARGMAX
+    ARGMAX("argmax"),
+    /** The largest scores as they are, where the model makes probabilities itself, for instance. */
+    TOPK("topk");
+
+    private final String word;
+
+    Kind(String word) {
+      this.word = word;
+    }
+
+    /** The stage as the command line has it. */
+    String text(String tensor, int k) {
+      return tensor + "=" + word + (this == ARGMAX ? "" : ":" + k);
+    }
+
+    /** The kind that the command line calls so. */
+    static Kind of(String word) {
+      for (Kind kind : values()) {
+        if (kind.word.equals(word)) {
+          return kind;
+        }
+      }
+      throw new IllegalArgumentException("no output stage is called '" + word + "'");
+    }
   }
 
   /**
@@ -70,6 +93,11 @@ public record OutputStage(String tensor, ElementType type, int columns, Kind kin
     if (!holds) {
       throw new IllegalArgumentException(problem);
     }
+  }
+
+  @Override
+  public TensorSpec model(long rows) {
+    return new TensorSpec(tensor, type, Shape.of(rows, columns));
   }
 
   @Override
@@ -106,7 +134,7 @@ public record OutputStage(String tensor, ElementType type, int columns, Kind kin
 
   @Override
   public String text() {
-    return tensor + (kind == Kind.ARGMAX ? "=argmax" : "=softmax_topk:" + k);
+    return kind.text(tensor, k);
   }
 
   @Override

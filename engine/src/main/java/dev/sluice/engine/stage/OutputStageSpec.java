@@ -8,7 +8,7 @@ import java.util.regex.Pattern;
 
 /**
  * An output stage as the command line has it, before the model is known: {@code
- * NAME=softmax_topk:K} or {@code NAME=argmax}.
+ * NAME=softmax_topk:K}, {@code NAME=topk:K} or {@code NAME=argmax}.
  *
  * <p>Thread safety: immutable.
  *
@@ -18,7 +18,7 @@ import java.util.regex.Pattern;
  */
 public record OutputStageSpec(String tensor, OutputStage.Kind kind, int k) {
   private static final Pattern TEXT =
-      Pattern.compile("(.+)=(?:softmax_topk:(\\d{1,5})|argmax)", Pattern.DOTALL);
+      Pattern.compile("(.+)=(?:(softmax_topk|topk):(\\d{1,5})|argmax)", Pattern.DOTALL);
 
   /**
    * Reads a text.
@@ -29,17 +29,25 @@ public record OutputStageSpec(String tensor, OutputStage.Kind kind, int k) {
     Matcher matcher = TEXT.matcher(text);
     if (!matcher.matches()) {
       throw new IllegalArgumentException(
-          "'" + text + "' is no output stage; write NAME=softmax_topk:K or NAME=argmax");
+          "'"
+              + text
+              + "' is no output stage; write NAME=softmax_topk:K, NAME=topk:K or NAME=argmax");
     }
     if (matcher.group(2) == null) {
       return new OutputStageSpec(matcher.group(1), OutputStage.Kind.ARGMAX, 1);
     }
-    int k = Integer.parseInt(matcher.group(2));
+    int k = Integer.parseInt(matcher.group(3));
     if (k < 1 || k > StageWords.MAX_K) {
       throw new IllegalArgumentException(
-          "softmax_topk:" + k + " of '" + matcher.group(1) + "': K is 1 to " + StageWords.MAX_K);
+          matcher.group(2)
+              + ":"
+              + k
+              + " of '"
+              + matcher.group(1)
+              + "': K is 1 to "
+              + StageWords.MAX_K);
     }
-    return new OutputStageSpec(matcher.group(1), OutputStage.Kind.SOFTMAX_TOPK, k);
+    return new OutputStageSpec(matcher.group(1), OutputStage.Kind.of(matcher.group(2)), k);
   }
 
   /**
@@ -77,6 +85,6 @@ public record OutputStageSpec(String tensor, OutputStage.Kind kind, int k) {
 
   @Override
   public String toString() {
-    return tensor + (kind == OutputStage.Kind.ARGMAX ? "=argmax" : "=softmax_topk:" + k);
+    return kind.text(tensor, k);
   }
 }

@@ -14,6 +14,13 @@ public sealed interface Stage permits InputStage, OutputStage {
   String tensor();
 
   /**
+   * The model's tensor; of an output all but the rows as one dimension.
+   *
+   * @param rows extent of axis 0: {@link dev.sluice.engine.Shape#DYNAMIC} for a batched model
+   */
+  TensorSpec model(long rows);
+
+  /**
    * What callers see in place of the model's tensor.
    *
    * @param rows extent of axis 0: {@link dev.sluice.engine.Shape#DYNAMIC} for a batched model

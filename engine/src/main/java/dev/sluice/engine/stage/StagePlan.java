@@ -127,6 +127,39 @@ public final class StagePlan {
     return new StagePlan(model, batched, stages);
   }
 
+  /**
+   * The same of what callers see, where the model itself is not at hand.
+   *
+   * @param served as a package's manifest has it
+   */
+  public static StagePlan ofServed(Signature served, boolean batched, List<Stage> stages) {
+    Signature model =
+        new Signature(
+            modelTensors(served.inputs(), stages, true),
+            modelTensors(served.outputs(), stages, false));
+    return of(model, batched, stages);
+  }
+
+  private static List<TensorSpec> modelTensors(
+      List<TensorSpec> served, List<Stage> stages, boolean inputs) {
+    List<TensorSpec> model = new ArrayList<>();
+    int at = 0;
+    while (at < served.size()) {
+      TensorSpec spec = served.get(at);
+      int width = 1;
+      for (Stage stage : stages) {
+        List<TensorSpec> own = stage.served(Shape.DYNAMIC);
+        if (stage instanceof InputStage == inputs && own.getFirst().name().equals(spec.name())) {
+          spec = stage.model(spec.shape().dim(0));
+          width = own.size();
+        }
+      }
+      model.add(spec);
+      at += width;
+    }
+    return model;
+  }
+
   /** Whether there is nothing to do. */
   public boolean isEmpty() {
     return inputs.isEmpty() && outputs.isEmpty();

@@ -93,7 +93,10 @@ final class StagedMemory implements BatchMemory {
     }
   }
 
-  /** Memory for as many rows as the model's outputs have, which for some only a run tells. */
+  /**
+   * Memory for as many rows as the model's outputs have. Where only a run tells these, each run
+   * allocates a few objects here; models whose outputs are fixed do that once.
+   */
   private void fillOutputs() throws BackendException {
     for (OutputStep step : outputSteps) {
       OutputStage stage = step.stage();

@@ -255,13 +255,29 @@ class HostilePackageTest {
   void aManifestThatDoesNotHoldUnderAFittingSeal() throws IOException {
     assertThat(refusal(resealed("\"formatVersion\" : 1", "\"formatVersion\" : 2")))
         .contains("it says format 2");
-    assertThat(refusal(resealed("\"producer\"", "\"producex\""))).contains("producer is missing");
+    assertThat(refusal(resealed("\"producer\"", "\"producex\""))).contains("'producer'");
     assertThat(refusal(resealed("\"float\"", "\"floaf\""))).contains("'floaf'");
     assertThat(refusal(resealed("\"offset\" : 4096", "\"offset\" : 4097")))
         .contains("weights lie elsewhere");
     assertThat(refusal(resealed("\"axis\" : 0", "\"axis\" : 1"))).contains("batching.axis is 1");
     assertThat(refusal(resealed("{", "["))).contains("is not a manifest");
     assertThat(refusal(resealed("\"min\" : 1", "\"min\" : 9"))).contains("min <= opt");
+    assertThat(refusal(resealed("\"parameters\" : 75,", ""))).contains("'parameters'");
+    assertThat(refusal(resealed("\"proven\" : true,", ""))).contains("'proven'");
+    assertThat(refusal(resealed("\"proven\" : true", "\"proven\" : 1"))).contains("is not a");
+    assertThat(refusal(resealed("\"opset\" : 17", "\"opset\" : \"17\""))).contains("is not a");
+    assertThat(refusal(resealed("[ -1, 3 ]", "[ -1, 3.5 ]"))).contains("is not a manifest");
+  }
+
+  /** What a newer Sluice only tells does no harm; what its stages do would change the answers. */
+  @Test
+  void unknownFieldsOutsideOfStagesAreSkipped() throws IOException {
+    byte[] told = resealed("\"parameters\" : 75,", "\"parameters\" : 75, \"author\" : [ { } ],");
+    Path other = TestPackages.put(folder.resolve("told.sluice"), told);
+    try (SluicePackage opened = PackageReader.open(other)) {
+      opened.verify();
+      assertThat(opened.manifest().parameters()).isEqualTo(75);
+    }
   }
 
   /** Each of these would make a stage read or write where nothing is, were it believed. */
@@ -271,7 +287,17 @@ class HostilePackageTest {
       value = {
         "\"formatVersion\" : 2|\"formatVersion\" : 1|format 1 has no stages",
         "\"formatVersion\" : 2|\"formatVersion\" : 3|it says format 3",
-        "\"stage\" : \"input\"|\"stage\" : \"inputs\"|is not a manifest",
+        "\"stage\" : \"input\"|\"stage\" : \"inputs\"|'inputs'",
+        "\"stage\" : \"output\"|\"stage\" : \"crop\"|'crop'",
+        "\"fill\" : 114,|''|Missing creator property 'fill'",
+        "\"scale\" : 0.00392156862745098,|''|Missing creator property 'scale'",
+        "\"anySize\" : true|\"antialias\" : true, \"anySize\" : true|\"antialias\"",
+        "\"k\" : 1|\"k\" : 1, \"temperature\" : 2|\"temperature\"",
+        "\"fill\" : 114|\"fill\" : 114.7|is not a manifest",
+        "\"fill\" : 114|\"fill\" : \"114\"|is not a manifest",
+        "\"anySize\" : true|\"anySize\" : 1|is not a manifest",
+        "\"kind\" : \"ARGMAX\"|\"kind\" : 1|is not a manifest",
+        "\"tensor\" : \"y\"|\"tensor\" : 1|is not a manifest",
         "\"stage\" : \"input\",|\"stagf\" : \"input\",|is not a manifest",
         "\"channels\" : 3|\"channels\" : 2|2 channels",
         "\"channels\" : 3|\"channels\" : 1|does not have 1 values",
@@ -283,6 +309,8 @@ class HostilePackageTest {
         "\"fit\" : \"LETTERBOX\"|\"fit\" : null|fit is missing",
         "\"fill\" : 114|\"fill\" : 256|fill is 256",
         "\"scale\" : 0.00|\"scale\" :-0.00|not positive",
+        "\"scale\" : 0.00392156862745098|\"scale\" : 3e38|FLOAT holds numbers up to",
+        "\"scale\" : 0.00392156862745098|\"scale\" : 1e-50|it makes the same of all",
         "\"mean\" : [ 0.5, 0.5, 0.5 ]|\"mean\" : [ 0.5, 0.5 ]|does not have 3 values",
         "\"mean\" : [ 0.5, 0.5, 0.5 ]|\"mean\" : [ 0.5, 1e39, 0 ]|mean is 1.0E39",
         "\"mean\" : [ 0.5, 0.5, 0.5 ]|\"mean\" : [ 0.5, null, 0 ]|does not have 3 values",
@@ -333,7 +361,10 @@ class HostilePackageTest {
     String other = text.replaceFirst(Pattern.quote(from), to);
     // The text keeps its length, or what follows would move.
     int longer = other.length() - text.length();
-    other = longer > 0 ? other.replaceFirst(" {" + longer + "}", "") : other + " ".repeat(-longer);
+    for (; longer > 0; longer--) {
+      other = other.replaceFirst("\n ", "\n");
+    }
+    other += " ".repeat(-longer);
     byte[] changed = other.getBytes(UTF_8);
     assertThat(changed).hasSize(text.getBytes(UTF_8).length);
     System.arraycopy(changed, 0, bytes, start, changed.length);

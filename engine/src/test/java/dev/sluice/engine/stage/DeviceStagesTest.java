@@ -4,27 +4,22 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sluice.bindings.ElementType;
 import dev.sluice.bindings.sim.SimulatedCuda;
-import dev.sluice.engine.Shape;
-import dev.sluice.engine.Signature;
-import dev.sluice.engine.TensorSpec;
 import dev.sluice.kernels.Kernel;
 import dev.sluice.kernels.KernelCall;
 import dev.sluice.kernels.SimulatedKernels;
+import dev.sluice.kernels.StageMachine;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.List;
-import java.util.Random;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 
-/** A stage on the host and its launch on the simulated device leave the same bytes. */
-class DeviceStagesTest {
-  private static final long SEED = Long.getLong("sluice.seed", 20261124L);
-
+/**
+ * Launches on the simulated device, which runs the same reference as the host: what is held here
+ * are the parameters of a launch, and the bounds of all that it touches.
+ */
+class DeviceStagesTest extends DeviceStagesContract {
   /** Memory, a module with every kernel, and a stream on a simulated device. */
-  private static final class Device implements AutoCloseable {
+  private static final class Device implements StageMachine {
     private final Arena arena = Arena.ofConfined();
     private final MemorySegment out = arena.allocate(8);
     private final SimulatedCuda api =
@@ -60,23 +55,24 @@ class DeviceStagesTest {
       return out.get(ValueLayout.JAVA_LONG, 0);
     }
 
-    long copyOf(MemorySegment host) {
+    @Override
+    public long place(MemorySegment host) {
       long address = allocate(host.byteSize());
       done(api.cuMemcpyHtoD_v2(address, host, host.byteSize()));
       return address;
     }
 
-    void launch(KernelCall call) {
+    @Override
+    public void run(KernelCall call) {
       MemorySegment name = arena.allocateFrom(call.kernel().function());
       done(api.cuModuleGetFunction(out, module, name));
       done(call.launch(api, out.get(ValueLayout.JAVA_LONG, 0), stream));
       done(api.cuStreamSynchronize(stream));
     }
 
-    byte[] fetch(long address, long sizeBytes) {
-      MemorySegment host = arena.allocate(sizeBytes);
-      done(api.cuMemcpyDtoH_v2(host, address, sizeBytes));
-      return host.toArray(ValueLayout.JAVA_BYTE);
+    @Override
+    public void fetch(long address, MemorySegment into) {
+      done(api.cuMemcpyDtoH_v2(into, address, into.byteSize()));
     }
 
     @Override
@@ -87,94 +83,14 @@ class DeviceStagesTest {
     }
   }
 
-  private static StagePlan plan(String input, ElementType type, int channels, String output) {
-    TensorSpec x = new TensorSpec("x", type, Shape.of(-1, channels, 13, 9));
-    TensorSpec y = new TensorSpec("y", type, Shape.of(-1, 41));
-    return StagePlan.of(
-        new Signature(List.of(x), List.of(y)),
-        true,
-        List.of(
-            InputStageSpec.parse(input).resolve(x),
-            OutputStageSpec.parse(output).resolve(y, Shape.of(1, 41))));
-  }
-
-  @ParameterizedTest
-  @CsvSource(
-      delimiter = '|',
-      value = {
-        "x=u8,letterbox=13x9,max=32x32,mean=0.485:0.456:0.406,std=0.229:0.224:0.225|FLOAT|3",
-        "x=u8,resize=13x9,max=32x32,scale=1,mean=104:117:123,order=bgr|FLOAT16|3",
-        "x=u8,letterbox=13x9,size=31x17,fill=3|FLOAT|1",
-        "x=u8,order=bgr|FLOAT16|3",
-      })
-  void imagesAreTheSameBytes(String text, ElementType type, int channels) {
-    Random random = new Random(SEED);
-    InputStep step = plan(text, type, channels, "y=argmax").inputs().getFirst();
-    int count = 7;
-    try (Device device = new Device();
-        KernelCall call = new KernelCall(3);
-        Arena arena = Arena.ofConfined()) {
-      byte[] pixels = new byte[count * step.stage().capacityBytes()];
-      random.nextBytes(pixels);
-      MemorySegment images = arena.allocateFrom(ValueLayout.JAVA_BYTE, pixels);
-      MemorySegment sizes = null;
-      if (step.sizes() >= 0) {
-        sizes = arena.allocate(8L * count, 8);
-        for (int i = 0; i < count; i++) {
-          int height = 1 + random.nextInt(40);
-          // The last two have garbage for a size.
-          sizes.setAtIndex(ValueLayout.JAVA_INT, 2L * i, i < 5 ? height : random.nextInt());
-          int width = i < 5 ? 1 + random.nextInt(1024 / height) : -1;
-          sizes.setAtIndex(ValueLayout.JAVA_INT, 2L * i + 1, width);
-        }
-      }
-      long bytes = type.byteSize((long) count * channels * 13 * 9);
-      MemorySegment onHost = arena.allocate(bytes, 64);
-      step.run(images, sizes, onHost, count);
-      long target = device.allocate(bytes);
-      step.prepare(
-          call, device.copyOf(images), sizes == null ? 0 : device.copyOf(sizes), target, count);
-      device.launch(call);
-      assertThat(device.fetch(target, bytes))
-          .as("seed %d", SEED)
-          .isEqualTo(onHost.toArray(ValueLayout.JAVA_BYTE));
-    }
-  }
-
-  @ParameterizedTest
-  @CsvSource({"y=softmax_topk:5,FLOAT", "y=softmax_topk:5,FLOAT16", "y=argmax,FLOAT"})
-  void bestScoresAreTheSameBytes(String text, ElementType type) {
-    Random random = new Random(SEED);
-    OutputStep step = plan("x=u8", type, 3, text).outputs().getFirst();
-    int rows = 6;
-    try (Device device = new Device();
-        KernelCall call = new KernelCall(3);
-        Arena arena = Arena.ofConfined()) {
-      MemorySegment scores = arena.allocate(type.byteSize(rows * 41L), 64);
-      for (int i = 0; i < rows * 41; i++) {
-        float score = (float) random.nextGaussian() * 5;
-        if (type == ElementType.FLOAT) {
-          scores.setAtIndex(ValueLayout.JAVA_FLOAT, i, score);
-        } else {
-          scores.setAtIndex(ValueLayout.JAVA_SHORT, i, Float.floatToFloat16(score));
-        }
-      }
-      long bytes = 4L * rows * step.stage().k();
-      MemorySegment values = arena.allocate(bytes, 64);
-      MemorySegment indices = arena.allocate(bytes, 64);
-      step.run(scores, values, indices, rows);
-      long best = device.allocate(bytes);
-      long places = device.allocate(bytes);
-      step.prepare(call, device.copyOf(scores), best, places, rows);
-      device.launch(call);
-      assertThat(device.fetch(best, bytes)).isEqualTo(values.toArray(ValueLayout.JAVA_BYTE));
-      assertThat(device.fetch(places, bytes)).isEqualTo(indices.toArray(ValueLayout.JAVA_BYTE));
-    }
+  @Override
+  StageMachine machine() {
+    return new Device();
   }
 
   @Test
   void aLaunchThatReadsTooFarIsCaught() {
-    InputStep step = plan("x=u8", ElementType.FLOAT, 3, "y=argmax").inputs().getFirst();
+    InputStep step = plan("x=u8", ElementType.FLOAT, 3, "y=argmax", 41).inputs().getFirst();
     Device device = new Device();
     try (KernelCall call = new KernelCall(3)) {
       long images = device.allocate(step.stage().capacityBytes());

@@ -112,6 +112,7 @@ class StageTextTest {
     refused("image=u8,mean=0.1:0.2", FIXED, "mean has 2 values", "3 channels");
     refused("image=u8", OPEN, "its height and width are open", "letterbox=HxW");
     refused("image=u8,std=0.1:0.2:0.3", GREY, "std has 3 values", "1 channels");
+    refused("image=u8,order=bgr", GREY, "order=bgr is for three channels", "leave order out");
     refused("image=u8", spec(ElementType.UINT8, -1, 3, 8, 8), "float or float16");
     refused("image=u8", spec(ElementType.FLOAT, -1, 3, 8), "4 dimensions");
     refused("image=u8", spec(ElementType.FLOAT, -1, 8, 8, 3), "channels stand last", "Transpose");
@@ -120,6 +121,29 @@ class StageTextTest {
     refused("image=u8", spec(ElementType.FLOAT, -1, 3, 0, 8), "1 to 16384");
     refused(
         "image=u8,resize=8x8,max=16384x16384", spec(ElementType.FLOAT, -1, 3, 8, 8), "more than");
+  }
+
+  /** A factor or a summand that a float does not hold would make infinities of the pixels. */
+  @ParameterizedTest
+  @CsvSource({
+    "scale=1e38",
+    "scale=1e-50",
+    "scale=1e38:std=1e-5",
+    "scale=1:mean=1e38:std=1e-5",
+    "scale=1:mean=-3e38:std=0.5",
+    "scale=1e-30:std=1e30",
+  })
+  void numbersThatOverflowAreRefused(String words) {
+    String text = "image=u8," + words.replace(':', ',');
+    refused(text, FIXED, "(x * scale - mean) / std", "FLOAT holds", "another scale, mean or std");
+  }
+
+  @Test
+  void halvesOverflowEarlier() {
+    refused("image=u8,size=8x8,scale=257", OPEN, "65535.0 of 255", "FLOAT16 holds", "65504.0");
+    refused("image=u8,size=8x8,scale=1,mean=1,std=1e-5", OPEN, "FLOAT16 holds");
+    String most = "image=u8,size=8x8,scale=256";
+    assertThat(InputStageSpec.parse(most).resolve(OPEN).scale()).isEqualTo(256);
   }
 
   private static TensorSpec spec(ElementType type, long... dims) {
@@ -149,6 +173,9 @@ class StageTextTest {
             new TensorSpec("y.index", ElementType.INT32, Shape.of(4)),
             new TensorSpec("y.value", ElementType.FLOAT, Shape.of(4)));
     assertThat(List.of(top.text(), best.text())).containsExactly("y=softmax_topk:3", "y=argmax");
+    OutputStage plain = OutputStageSpec.parse("y=topk:3").resolve(logits, Shape.of(2, 10));
+    assertThat(plain.text()).isEqualTo("y=topk:3");
+    assertThat(plain.served(-1)).isEqualTo(top.served(-1));
     for (Shape bad : List.of(Shape.of(), Shape.of(4), Shape.of(2, 5, 2), Shape.of(2, 0))) {
       assertThatThrownBy(() -> OutputStageSpec.parse("y=argmax").resolve(logits, bad))
           .hasMessageContaining("one list of scores");
@@ -172,6 +199,8 @@ class StageTextTest {
     "y=softmax_topk:33,K is 1 to",
     "y=softmax_topk:-1,is no output stage",
     "y=argmax:2,is no output stage",
+    "y=topk,is no output stage",
+    "y=topk:33,topk:33 of 'y': K is 1 to",
   })
   void badOutputStages(String text, String problem) {
     assertThatThrownBy(() -> OutputStageSpec.parse(text))
