@@ -4,19 +4,21 @@ import dev.sluice.bindings.cuda.CudaApi;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.MethodHandle;
 import java.nio.file.Path;
+import java.util.function.Supplier;
 
 /** Something that stages are launched on; here, because the kernels' tests keep theirs to them. */
 public interface StageMachine extends AutoCloseable {
-  /** The kernels' sources compiled for the host; skips the test where there is no g++. */
-  static MethodHandle compile(Path folder, Arena library) throws IOException, InterruptedException {
-    return HostMachine.compile(folder, library);
-  }
-
-  /** The host in the place of a GPU, with what {@link #compile} made. */
-  static StageMachine host(MethodHandle launch) {
-    return of(new HostMachine(launch));
+  /**
+   * The host in the place of a GPU: the kernels' sources, compiled now; skips the test where there
+   * is no g++.
+   *
+   * @param loaded the library stays loaded until it is closed
+   */
+  static Supplier<StageMachine> host(Path folder, Arena loaded)
+      throws IOException, InterruptedException {
+    HostMachine.Library library = HostMachine.compile(HostMachine.SOURCES, folder, loaded);
+    return () -> of(new HostMachine(library));
   }
 
   /** This machine's GPU, with kernels that its NVRTC compiled. */
@@ -28,7 +30,7 @@ public interface StageMachine extends AutoCloseable {
     return new StageMachine() {
       @Override
       public long place(MemorySegment bytes) {
-        return machine.place(bytes, 0);
+        return machine.place(bytes, 0, 0);
       }
 
       @Override

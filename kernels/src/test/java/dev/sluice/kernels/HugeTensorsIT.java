@@ -5,12 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.abort;
 
 import dev.sluice.bindings.ElementType;
-import dev.sluice.bindings.NativeException;
 import dev.sluice.bindings.cuda.CudaApi;
 import dev.sluice.bindings.cuda.CudaStatus;
 import dev.sluice.bindings.cuda.PrimaryContext;
 import dev.sluice.bindings.cuda.RealGpu;
-import dev.sluice.bindings.nvrtc.Nvrtc;
 import dev.sluice.kernels.compile.KernelCompiler;
 import dev.sluice.kernels.compile.LoadedKernels;
 import java.lang.foreign.Arena;
@@ -43,12 +41,7 @@ class HugeTensorsIT {
   @BeforeEach
   @SuppressWarnings("MustBeClosedChecker") // closed by close
   void open() {
-    api = RealGpu.driver();
-    try {
-      Nvrtc.load();
-    } catch (NativeException e) {
-      skip(e.getMessage());
-    }
+    api = RealGpu.driverWithNvrtc();
     arena = Arena.ofConfined();
     context = PrimaryContext.enter(api, 0);
     MemorySegment free = arena.allocate(JAVA_LONG, 2);

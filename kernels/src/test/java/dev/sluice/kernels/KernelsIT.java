@@ -1,14 +1,12 @@
 package dev.sluice.kernels;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
-import static org.junit.jupiter.api.Assumptions.abort;
 
 import dev.sluice.bindings.NativeException;
 import dev.sluice.bindings.cuda.CudaApi;
 import dev.sluice.bindings.cuda.CudaStatus;
 import dev.sluice.bindings.cuda.PrimaryContext;
 import dev.sluice.bindings.cuda.RealGpu;
-import dev.sluice.bindings.nvrtc.Nvrtc;
 import dev.sluice.kernels.compile.KernelCompiler;
 import dev.sluice.kernels.compile.LoadedKernels;
 import java.lang.foreign.Arena;
@@ -23,13 +21,7 @@ class KernelsIT extends KernelContract {
 
   @BeforeAll
   static void load() {
-    driver = RealGpu.driver();
-    try {
-      Nvrtc.load();
-    } catch (NativeException e) {
-      System.out.println("skipped: " + e.getMessage());
-      abort(e.getMessage());
-    }
+    driver = RealGpu.driverWithNvrtc();
   }
 
   static CudaApi driver() {

@@ -2,6 +2,9 @@ package dev.sluice.bindings.cuda;
 
 import static org.junit.jupiter.api.Assumptions.abort;
 
+import dev.sluice.bindings.NativeException;
+import dev.sluice.bindings.nvrtc.Nvrtc;
+
 /**
  * The GPU of this machine, for tests that need one; they are skipped, with the reason, where there
  * is none, and fail where there is one that cannot be used.
@@ -23,5 +26,17 @@ public final class RealGpu {
       default -> throw new AssertionError("the GPU cannot be used: " + reason);
     }
     return loaded.api().orElseThrow();
+  }
+
+  /** The same for tests that compile kernels; they are skipped where there is no NVRTC, too. */
+  public static CudaApi driverWithNvrtc() {
+    CudaApi driver = driver();
+    try {
+      Nvrtc.load();
+      return driver;
+    } catch (NativeException e) {
+      System.out.println("skipped: " + e.getMessage());
+      return abort(e.getMessage());
+    }
   }
 }

@@ -6,6 +6,7 @@ import dev.sluice.bindings.cuda.CudaConstants;
 import dev.sluice.bindings.cuda.CudaException;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.function.IntSupplier;
 
 /**
  * A stream's part of a {@link DevicePool}. Leases are taken for work that is enqueued in this
@@ -202,14 +203,7 @@ public final class StreamMemory implements AutoCloseable {
    * @throws CudaException where the driver refuses
    */
   public synchronized void beginCapture(int mode) {
-    int status;
-    long before = source.enter();
-    try {
-      status = source.api.cuStreamBeginCapture_v2(stream, mode);
-    } finally {
-      source.leave(before);
-    }
-    source.check(status, "cuStreamBeginCapture_v2", toString());
+    inContext("cuStreamBeginCapture_v2", () -> source.api.cuStreamBeginCapture_v2(stream, mode));
   }
 
   /**
@@ -220,14 +214,18 @@ public final class StreamMemory implements AutoCloseable {
    *     where another thread has to end it
    */
   public synchronized void endCapture(MemorySegment graph) {
+    inContext("cuStreamEndCapture", () -> source.api.cuStreamEndCapture(stream, graph));
+  }
+
+  private void inContext(String function, IntSupplier call) {
     int status;
     long before = source.enter();
     try {
-      status = source.api.cuStreamEndCapture(stream, graph);
+      status = call.getAsInt();
     } finally {
       source.leave(before);
     }
-    source.check(status, "cuStreamEndCapture", toString());
+    source.check(status, function, toString());
   }
 
   synchronized long leases() {

@@ -1,11 +1,7 @@
 package dev.sluice.engine.stage;
 
-import static org.junit.jupiter.api.Assumptions.abort;
-
-import dev.sluice.bindings.NativeException;
 import dev.sluice.bindings.cuda.CudaApi;
 import dev.sluice.bindings.cuda.RealGpu;
-import dev.sluice.bindings.nvrtc.Nvrtc;
 import dev.sluice.kernels.StageMachine;
 import org.junit.jupiter.api.BeforeAll;
 
@@ -15,13 +11,7 @@ class DeviceStagesIT extends DeviceStagesContract {
 
   @BeforeAll
   static void load() {
-    driver = RealGpu.driver();
-    try {
-      Nvrtc.load();
-    } catch (NativeException e) {
-      System.out.println("skipped: " + e.getMessage());
-      abort(e.getMessage());
-    }
+    driver = RealGpu.driverWithNvrtc();
   }
 
   @Override

@@ -2,8 +2,8 @@ package dev.sluice.engine.stage;
 
 import dev.sluice.kernels.StageMachine;
 import java.lang.foreign.Arena;
-import java.lang.invoke.MethodHandle;
 import java.nio.file.Path;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.io.TempDir;
@@ -12,13 +12,13 @@ import org.junit.jupiter.api.io.TempDir;
 class HostStagesTest extends DeviceStagesContract {
   @TempDir private static Path folder;
   private static Arena library;
-  private static MethodHandle launch;
+  private static Supplier<StageMachine> machines;
 
   @BeforeAll
   @SuppressWarnings("MustBeClosedChecker") // closed by close
   static void openLibrary() throws Exception {
     library = Arena.ofShared();
-    launch = StageMachine.compile(folder, library);
+    machines = StageMachine.host(folder, library);
   }
 
   @AfterAll
@@ -28,6 +28,6 @@ class HostStagesTest extends DeviceStagesContract {
 
   @Override
   StageMachine machine() {
-    return StageMachine.host(launch);
+    return machines.get();
   }
 }
