@@ -1,7 +1,7 @@
 package dev.sluice.bindings.sim;
 
 /**
- * A kernel of a loaded module.
+ * A kernel of a loaded module, or one that a library brings along; then the module is null.
  *
  * <p>Thread safety: guarded by the simulated driver's lock.
  */

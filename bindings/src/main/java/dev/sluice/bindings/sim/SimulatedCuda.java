@@ -1143,6 +1143,54 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
         () -> driver.modules.launch(f, dimensions, hStream, kernelParams));
   }
 
+  /** Launches a kernel that is in no module, as a library on top of the driver does. */
+  int launch(String name, SimulatedKernel kernel, long hStream) {
+    return call(
+        "cuLaunchKernel",
+        INIT | CONTEXT,
+        driver.log.isOn() ? name + ", " + text("hStream", hStream) : "",
+        () ->
+            driver.put(
+                driver.stream(hStream),
+                new Action.Launch(
+                    new SimFunction(null, name, kernel),
+                    new int[] {1, 1, 1, 1, 1, 1, 0},
+                    new MemorySegment[0],
+                    0)));
+  }
+
+  /** The caller's context; null where it has none, or where the device is lost. */
+  SimContext currentContext() {
+    return driver.locked(() -> {
+      SimContext context = driver.current();
+      return context == null || context.destroyed || driver.progress.lost() != 0 ? null : context;
+    });
+  }
+
+  /** Whether an address is of device memory that was allocated in another context. */
+  boolean isForeign(long address, SimContext context) {
+    return driver.locked(() -> {
+      Allocation found = driver.memory.find(address);
+      return found != null && found.isDevice() && found.context != context;
+    });
+  }
+
+  /**
+   * Whether a stream captures.
+   *
+   * @param spoil ends a capture with an error, as a call does that it prohibits
+   * @throws IllegalArgumentException where there is no such stream
+   */
+  boolean isCapturing(long hStream, boolean spoil) {
+    return ask(() -> {
+      SimStream stream = driver.stream(hStream);
+      if (stream.capture != null && spoil) {
+        stream.capture.invalid = true;
+      }
+      return stream.capture != null;
+    });
+  }
+
   @Override
   public int cuOccupancyMaxActiveBlocksPerMultiprocessor(
       MemorySegment numBlocks, long func, int blockSize, long dynamicSMemSize) {

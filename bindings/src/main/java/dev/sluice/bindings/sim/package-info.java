@@ -1,7 +1,8 @@
 /**
  * A CUDA driver in memory, for tests of what runs on a GPU, yours and ours: {@link
  * dev.sluice.bindings.sim.SimulatedCuda} is a {@link dev.sluice.bindings.cuda.CudaApi} without a
- * GPU, with faults on demand and a log of calls.
+ * GPU, with faults on demand and a log of calls. {@link dev.sluice.bindings.sim.SimulatedTensorRt}
+ * runs plans on it.
  *
  * <p>Simulated are: the address space, with bounds and lifetimes checked at every access; contexts,
  * and which is current on a thread; streams with their order, the legacy stream's included; events;
