@@ -29,6 +29,11 @@ public final class TensorRtLog {
     Severity(System.Logger.Level level) {
       this.level = level;
     }
+
+    /** Whether it belongs to a call that failed. */
+    boolean isError() {
+      return level == System.Logger.Level.ERROR;
+    }
   }
 
   private static final System.Logger LOG = System.getLogger("dev.sluice.tensorrt");
@@ -50,14 +55,14 @@ public final class TensorRtLog {
 
   /** Takes what TensorRT says. */
   public void log(Severity severity, String message) {
-    LOG.log(severity.level, () -> label + ": " + message);
-    if (severity.level == System.Logger.Level.ERROR) {
+    if (severity.isError()) {
       synchronized (errors) {
         if (errors.size() < MAX_ERRORS) {
           errors.add(message);
         }
       }
     }
+    LOG.log(severity.level, () -> label + ": " + message);
   }
 
   /** Whether there are errors that belong to no judged call yet. */
@@ -68,8 +73,8 @@ public final class TensorRtLog {
   }
 
   /**
-   * Judges a call by its result, and forgets the errors so far: they are in the exception, or, where
-   * the call succeeded all the same, in the log.
+   * Judges a call by its result, and forgets the errors so far: they are in the exception, or,
+   * where the call succeeded all the same, in the log.
    *
    * @param succeeded what its result says
    * @param function TensorRT's name of the method
