@@ -73,7 +73,7 @@ final class JavaCppBuilderConfig extends JavaCppObject<IBuilderConfig>
   public void setProgressMonitor(TensorRtApi.ProgressMonitor listener) {
     IBuilderConfig config = use();
     ProgressMonitorObject former = monitor;
-    if (listener == TensorRtApi.ProgressMonitor.NONE) {
+    if (listener.equals(TensorRtApi.ProgressMonitor.NONE)) {
       config.setProgressMonitor(null);
       monitor = null;
     } else {

@@ -92,7 +92,7 @@ final class ProgressMonitorObject implements AutoCloseable {
               .bindTo(this);
       return Linker.nativeLinker().upcallStub(target, type, arena);
     } catch (ReflectiveOperationException e) {
-      throw new AssertionError("a method of this class", e);
+      throw new LinkageError("a method of this class", e);
     }
   }
 

@@ -280,6 +280,7 @@ public interface TensorRtApi {
       String code, String description, int node, String nodeName, String nodeOperator) {}
 
   /** Loads plans: {@code nvinfer1::IRuntime}. */
+  @SuppressWarnings("AvoidCommonTypeNames") // the library's own name
   interface Runtime extends Resource {
     /**
      * Loads a plan; null where it is of another TensorRT, another device, or damaged.
