@@ -72,6 +72,16 @@ final class DeviceRun implements AutoCloseable {
     return own("CUevent", "cuEventDestroy_v2", api::cuEventDestroy_v2);
   }
 
+  /** Memory for what a context needs beside its inputs and outputs; 0 where that is nothing. */
+  long activations(long sizeBytes) {
+    if (sizeBytes == 0) {
+      return 0;
+    }
+    check(
+        api.cuMemAlloc_v2(out, sizeBytes), "cuMemAlloc_v2", "activations, " + sizeBytes + " bytes");
+    return own("CUdeviceptr", "cuMemFree_v2", api::cuMemFree_v2).raw();
+  }
+
   /** Owns what the last call wrote. */
   private NativeHandle own(String kind, String function, LongToIntFunction release) {
     NativeHandle handle =

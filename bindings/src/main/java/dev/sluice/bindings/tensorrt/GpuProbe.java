@@ -30,7 +30,6 @@ import java.util.Locale;
  * <p>Thread safety: a main class; its methods run on one thread.
  */
 public final class GpuProbe {
-  private static final String PRESETS = "org.bytedeco.tensorrt.global.nvinfer";
   private static final double BYTES_PER_GIB = 1 << 30;
 
   private final PrintStream out;
@@ -94,20 +93,9 @@ public final class GpuProbe {
     return steps.failures() == 0 ? 0 : 1;
   }
 
-  /** Looks for the classes without initialising them; initialising would load their libraries. */
-  private static String findPresets() throws ProbeSteps.Failure {
-    ClassLoader loader = GpuProbe.class.getClassLoader();
-    // Where this is a named module the presets are on the class path: see package-info.
-    GpuProbe.class.getModule().addReads(loader.getUnnamedModule());
-    try {
-      Class.forName(PRESETS, false, loader);
-      return "on the class path";
-    } catch (ClassNotFoundException e) {
-      throw new ProbeSteps.Failure(
-          PRESETS
-              + " is not on the class path: add org.bytedeco:tensorrt, org.bytedeco:cuda and"
-              + " org.bytedeco:javacpp, each with its jar for this platform");
-    }
+  private static String findPresets() throws TensorRtLoader.NotLoaded {
+    TensorRtLoader.findPresets();
+    return "on the class path";
   }
 
   private static void probeTensorRt(ProbeSteps steps, CudaApi api, GpuReport report) {

@@ -1,85 +1,94 @@
 package dev.sluice.bindings.tensorrt;
 
-import org.bytedeco.cuda.cudart.CUstream_st;
-import org.bytedeco.javacpp.Pointer;
-import org.bytedeco.tensorrt.global.nvinfer;
-import org.bytedeco.tensorrt.nvinfer.Dims2;
-import org.bytedeco.tensorrt.nvinfer.ICudaEngine;
-import org.bytedeco.tensorrt.nvinfer.IExecutionContext;
-import org.bytedeco.tensorrt.nvinfer.IHostMemory;
-import org.bytedeco.tensorrt.nvinfer.IRuntime;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.Deque;
 
 /**
  * From a plan to a context that enqueues; one method a step.
  *
  * <p>Thread safety: one thread.
  */
-final class ProbeEngine {
-  private final CollectingLogger logger;
-  private IRuntime runtime;
-  private ICudaEngine engine;
-  private IExecutionContext context;
-  private CUstream_st stream;
+final class ProbeEngine implements AutoCloseable {
+  private final TensorRtApi api;
+  private final TensorRtLog log = new TensorRtLog("probe's runtime");
+  private final Deque<TensorRtApi.Resource> owned = new ArrayDeque<>();
+  private TensorRtApi.Runtime runtime;
+  private TensorRtApi.Engine engine;
+  private TensorRtApi.ExecutionContext context;
+  private long stream;
 
-  ProbeEngine(CollectingLogger logger) {
-    this.logger = logger;
+  ProbeEngine(TensorRtApi api) {
+    this.api = api;
   }
 
-  String createRuntime() throws ProbeSteps.Failure {
-    IRuntime created = nvinfer.createInferRuntime(logger);
-    logger.checkSilent(
-        "createInferRuntime()",
-        !ProbePlan.isNull(created),
-        "check that the driver answers and that libnvinfer is complete");
-    runtime = created;
+  String createRuntime() {
+    runtime =
+        own(
+            log.made(
+                api.createInferRuntime(log),
+                "createInferRuntime",
+                "",
+                "check that the driver answers and that libnvinfer is complete"));
     return "made";
   }
 
-  String deserialize(IHostMemory plan) throws ProbeSteps.Failure {
-    ICudaEngine made = runtime.deserializeCudaEngine(plan.data(), plan.size());
-    logger.checkSilent(
-        "deserializeCudaEngine(" + plan.size() + " bytes)",
-        !ProbePlan.isNull(made),
-        "the plan does not fit this TensorRT or this GPU");
-    engine = made;
+  String deserialize(MemorySegment plan) {
+    engine =
+        own(
+            log.made(
+                runtime.deserializeCudaEngine(plan),
+                "deserializeCudaEngine",
+                plan.byteSize() + " bytes",
+                "the plan does not fit this TensorRT or this GPU"));
     return engine.getNbIOTensors() + " tensors";
   }
 
-  String createContext() throws ProbeSteps.Failure {
-    IExecutionContext made = engine.createExecutionContext();
-    logger.checkSilent(
-        "createExecutionContext()", !ProbePlan.isNull(made), "check that device memory is free");
-    context = made;
+  String createContext() {
+    context =
+        own(
+            log.made(
+                engine.createExecutionContext(),
+                "createExecutionContext",
+                "without device memory",
+                "check that memory is free"));
     return "made";
   }
 
+  /** The engine; only after {@link #deserialize} succeeded. */
+  TensorRtApi.Engine engine() {
+    return engine;
+  }
+
   /** Binds the context to memory, a shape and a stream. */
-  void bind(DeviceRun device, int rows) throws ProbeSteps.Failure {
-    boolean bound;
-    try (Dims2 dims = new Dims2(rows, ProbeModel.INPUT_WIDTH)) {
-      bound =
-          context.setInputShape(ProbeModel.INPUT, dims)
-              && context.setTensorAddress(ProbeModel.INPUT, new Address(device.input()))
-              && context.setTensorAddress(ProbeModel.OUTPUT, new Address(device.output()));
+  void bind(DeviceRun device, int rows) {
+    long sizeBytes = engine.getDeviceMemorySizeForProfileV2(0);
+    context.setDeviceMemoryV2(device.activations(sizeBytes), sizeBytes);
+    stream = device.stream();
+    boolean bound =
+        context.setOptimizationProfileAsync(0, stream)
+            && context.setInputShape(ProbeModel.INPUT, rows, ProbeModel.INPUT_WIDTH)
+            && context.setTensorAddress(ProbeModel.INPUT, device.input())
+            && context.setTensorAddress(ProbeModel.OUTPUT, device.output());
+    log.check(bound, "setInputShape", rows + " rows", "this is a bug of the probe");
+  }
+
+  void enqueue() {
+    if (!context.enqueueV3(stream)) {
+      log.check(false, "enqueueV3", "", "see TensorRT's own words");
     }
-    logger.check("setInputShape, setTensorAddress", bound, "this is a bug of the probe");
-    stream = new CUstream_st(new Address(device.stream()));
   }
 
-  void enqueue() throws ProbeSteps.Failure {
-    boolean enqueued = context.enqueueV3(stream);
-    logger.check("enqueueV3()", enqueued, "see TensorRT's own words");
+  private <T extends TensorRtApi.Resource> T own(T made) {
+    owned.push(made);
+    return made;
   }
 
-  /** What must be destroyed, in this order. */
-  Pointer[] owned() {
-    return new Pointer[] {context, engine, runtime};
-  }
-
-  /** A pointer to memory that somebody else owns. */
-  private static final class Address extends Pointer {
-    Address(long address) {
-      this.address = address;
+  /** Deletes everything, the youngest first. */
+  @Override
+  public void close() {
+    while (!owned.isEmpty()) {
+      owned.pop().close();
     }
   }
 }

@@ -45,7 +45,7 @@ final class ProbeSteps {
       return true;
     } catch (Exception | LinkageError e) {
       failures++;
-      print("FAILED", e instanceof Failure ? e.getMessage() : describe(e), startNs);
+      print("FAILED", speaksForItself(e) ? e.getMessage() : describe(e), startNs);
       return false;
     }
   }
@@ -53,11 +53,6 @@ final class ProbeSteps {
   /** Notes a step that has nothing to stand on. */
   void skip(String name, String why) {
     out.printf("%-28s %-7s %s%n", name, "SKIPPED", why);
-  }
-
-  /** Prints something beside the steps. */
-  void note(String text) {
-    out.println(text);
   }
 
   /** Answers one of the questions that the probe is there for. */
@@ -79,6 +74,13 @@ final class ProbeSteps {
     double elapsedMs = (System.nanoTime() - startNs) / 1e6;
     out.printf(Locale.ROOT, "%-7s %9.1f ms  ", outcome, elapsedMs);
     out.println(String.join(System.lineSeparator() + " ".repeat(8), text.split("\n")));
+  }
+
+  /** Whether the message says why and what to do. */
+  private static boolean speaksForItself(Throwable e) {
+    return e instanceof Failure
+        || e instanceof TensorRtLoader.NotLoaded
+        || e instanceof TensorRtException;
   }
 
   /** The chain of causes: JavaCPP's own reason stands at its end. */

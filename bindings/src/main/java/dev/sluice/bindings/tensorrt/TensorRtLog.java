@@ -29,6 +29,11 @@ public final class TensorRtLog {
     Severity(System.Logger.Level level) {
       this.level = level;
     }
+
+    /** Whether it belongs to a call that failed. */
+    boolean isError() {
+      return level == System.Logger.Level.ERROR;
+    }
   }
 
   private static final System.Logger LOG = System.getLogger("dev.sluice.tensorrt");
@@ -50,14 +55,14 @@ public final class TensorRtLog {
 
   /** Takes what TensorRT says. */
   public void log(Severity severity, String message) {
-    LOG.log(severity.level, () -> label + ": " + message);
-    if (severity.level == System.Logger.Level.ERROR) {
+    if (severity.isError()) {
       synchronized (errors) {
         if (errors.size() < MAX_ERRORS) {
           errors.add(message);
         }
       }
     }
+    LOG.log(severity.level, () -> label + ": " + message);
   }
 
   /** Whether there are errors that belong to no judged call yet. */

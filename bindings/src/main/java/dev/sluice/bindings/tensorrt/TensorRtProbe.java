@@ -12,14 +12,10 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Locale;
-import org.bytedeco.javacpp.Loader;
-import org.bytedeco.javacpp.Pointer;
-import org.bytedeco.tensorrt.global.nvinfer;
-import org.bytedeco.tensorrt.global.nvonnxparser;
 
 /**
- * The steps that need TensorRT. Loading this class loads JavaCPP's: only after the driver has
- * answered. The device's primary context must be current.
+ * The steps that need TensorRT; only after the driver has answered. The device's primary context
+ * must be current.
  *
  * <p>Thread safety: one thread.
  */
@@ -29,16 +25,16 @@ final class TensorRtProbe {
   private static final int TIMED_RUNS = 500;
 
   private final ProbeSteps steps;
-  private final CudaApi api;
+  private final CudaApi driver;
   private final GpuReport report;
   private final ProbeModel model = new ProbeModel();
-  private CollectingLogger logger;
+  private TensorRtApi api;
   private ProbePlan plan;
   private ProbeEngine engine;
 
-  TensorRtProbe(ProbeSteps steps, CudaApi api, GpuReport report) {
+  TensorRtProbe(ProbeSteps steps, CudaApi driver, GpuReport report) {
     this.steps = steps;
-    this.api = api;
+    this.driver = driver;
     this.report = report;
   }
 
@@ -54,8 +50,8 @@ final class TensorRtProbe {
       steps.printVerdicts();
       return;
     }
-    plan = new ProbePlan(logger);
-    engine = new ProbeEngine(logger);
+    plan = new ProbePlan(api);
+    engine = new ProbeEngine(api);
     boolean built = buildPlan();
     boolean runtime = steps.run("create a runtime", engine::createRuntime);
     boolean ready =
@@ -64,7 +60,7 @@ final class TensorRtProbe {
             && steps.run("deserialize the plan", () -> engine.deserialize(plan.plan()))
             && steps.run("create a context", engine::createContext);
     if (ready) {
-      try (DeviceRun device = new DeviceRun(api)) {
+      try (DeviceRun device = new DeviceRun(driver)) {
         runOn(device);
       } catch (NativeException e) {
         steps.run(
@@ -76,47 +72,21 @@ final class TensorRtProbe {
     } else {
       steps.skip("enqueue, capture, replay", "needs a plan and a runtime");
     }
-    logger.takeWarnings().forEach(warning -> steps.note("TensorRT warns: " + warning));
     steps.printVerdicts();
-    if (ready) {
-      // Last, after the verdicts: nothing but this step relies on the layout of C++ objects.
-      steps.run("delete TensorRT's objects", this::delete);
-    }
+    // Last, after the verdicts: nothing but this step relies on the layout of C++ objects.
+    steps.run("delete TensorRT's objects", this::delete);
   }
 
-  private String load() throws ProbeSteps.Failure {
-    try {
-      Loader.load(nvinfer.class);
-      Loader.load(nvonnxparser.class);
-    } catch (LinkageError e) {
-      throw new ProbeSteps.Failure(
-          e.getMessage()
-              + (e.getCause() == null ? "" : "\ncaused by " + e.getCause().getMessage())
-              + "\nput the presets' jars for this platform on the class path (tensorrt, cuda and"
-              + " javacpp), and mend what is missing: "
-              + report.missing()
-              + "\n"
-              + String.join("\n", report.remedies()));
-    }
-    logger = new CollectingLogger();
-    return "TensorRT "
-        + version(nvinfer.getInferLibVersion())
-        + ", presets for "
-        + version(nvinfer.NV_TENSORRT_VERSION)
-        + ", ONNX parser "
-        + version(nvonnxparser.getNvOnnxParserVersion());
-  }
-
-  /** TensorRT writes a version as major * 10000 + minor * 100 + patch. */
-  private static String version(int number) {
-    return number / 10_000 + "." + number / 100 % 100 + "." + number % 100;
+  private String load() throws TensorRtLoader.NotLoaded {
+    api = TensorRtLoader.loadPresets(report);
+    return api.toString();
   }
 
   private boolean buildPlan() {
     boolean built =
         steps.run("create a builder", plan::createBuilder)
             && steps.run("parse ONNX", () -> plan.parse(model.onnx()))
-            && steps.run("build a plan", plan::build);
+            && steps.run("build a plan", () -> plan.build(_ -> {}));
     CudaDevice device = report.driver().devices().getFirst();
     List<String> resources =
         report.builderResources().stream()
@@ -187,15 +157,10 @@ final class TensorRtProbe {
     return text;
   }
 
-  private String delete() throws ProbeSteps.Failure {
+  private String delete() {
     long before = freeBytes();
-    for (Pointer[] owned : List.of(engine.owned(), plan.owned())) {
-      for (Pointer object : owned) {
-        Destructor.delete(object.address());
-        object.setNull();
-      }
-    }
-    logger.check("delete", true, "an object was used after its owner was gone");
+    engine.close();
+    plan.close();
     return "free device memory " + before + " bytes before, " + freeBytes() + " after";
   }
 
@@ -203,7 +168,7 @@ final class TensorRtProbe {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment free = arena.allocate(JAVA_LONG);
       MemorySegment total = arena.allocate(JAVA_LONG);
-      CudaStatus.check(api, api.cuMemGetInfo_v2(free, total), "cuMemGetInfo_v2", "");
+      CudaStatus.check(driver, driver.cuMemGetInfo_v2(free, total), "cuMemGetInfo_v2", "");
       return free.get(JAVA_LONG, 0);
     }
   }

@@ -55,6 +55,18 @@ class DeviceRunTest {
     assertThat(driver.live()).isEmpty();
   }
 
+  @Test
+  void activationsAreAllocatedWhereThereAreAnyAndFreed() {
+    try (DeviceRun device = new DeviceRun(driver.api())) {
+      int before = driver.live().size();
+
+      assertThat(device.activations(0)).isZero();
+      assertThat(driver.live()).hasSize(before);
+      assertThat(driver.live()).containsKey(device.activations(256));
+    }
+    assertThat(driver.live()).isEmpty();
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {
