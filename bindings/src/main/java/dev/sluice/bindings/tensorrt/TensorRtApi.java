@@ -4,14 +4,14 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /**
- * TensorRT 11 and its ONNX parser, as far as Sluice uses them, under their own names. The
- * constants of each enum have the names of {@code NvInfer.h} without the leading {@code k}; their
- * values are the library's business.
+ * TensorRT 11 and its ONNX parser, as far as Sluice uses them, under their own names. The constants
+ * of each enum have the names of {@code NvInfer.h} without the leading {@code k}; their values are
+ * the library's business.
  *
  * <p>Nothing is thrown for what TensorRT refuses: a method that returns {@code boolean} returns
  * false, one that makes an object returns null. What TensorRT said of it went to the {@link
- * TensorRtLog} that the root object (builder, runtime) was made with; {@link
- * TensorRtLog#check} puts both together.
+ * TensorRtLog} that the root object (builder, runtime) was made with; {@link TensorRtLog#check}
+ * puts both together.
  *
  * <p>Every object has one owner, who closes it: what another was made from is closed after it
  * (engine before runtime, context before engine). Closing twice is safe; use after close throws an
@@ -280,6 +280,7 @@ public interface TensorRtApi {
       String code, String description, int node, String nodeName, String nodeOperator) {}
 
   /** Loads plans: {@code nvinfer1::IRuntime}. */
+  @SuppressWarnings("AvoidCommonTypeNames") // the library's own name
   interface Runtime extends Resource {
     /**
      * Loads a plan; null where it is of another TensorRT, another device, or damaged.

@@ -68,8 +68,8 @@ public final class TensorRtLog {
   }
 
   /**
-   * Judges a call by its result, and forgets the errors so far: they are in the exception, or, where
-   * the call succeeded all the same, in the log.
+   * Judges a call by its result, and forgets the errors so far: they are in the exception, or,
+   * where the call succeeded all the same, in the log.
    *
    * @param succeeded what its result says
    * @param function TensorRT's name of the method
