@@ -4,19 +4,25 @@ import dev.sluice.bindings.cuda.CudaApi;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.MethodHandle;
 import java.nio.file.Path;
 
 /** Something that stages are launched on; here, because the kernels' tests keep theirs to them. */
 public interface StageMachine extends AutoCloseable {
   /** The kernels' sources compiled for the host; skips the test where there is no g++. */
-  static MethodHandle compile(Path folder, Arena library) throws IOException, InterruptedException {
-    return HostMachine.compile(folder, library);
+  static Host compile(Path folder, Arena library) throws IOException, InterruptedException {
+    HostMachine.Library compiled = HostMachine.compile(HostMachine.SOURCES, folder, library);
+    return () -> of(new HostMachine(compiled));
   }
 
   /** The host in the place of a GPU, with what {@link #compile} made. */
-  static StageMachine host(MethodHandle launch) {
-    return of(new HostMachine(launch));
+  static StageMachine host(Host compiled) {
+    return compiled.open();
+  }
+
+  /** The kernels' sources, compiled for the host. */
+  interface Host {
+    /** Places for another test. */
+    StageMachine open();
   }
 
   /** This machine's GPU, with kernels that its NVRTC compiled. */
@@ -28,7 +34,7 @@ public interface StageMachine extends AutoCloseable {
     return new StageMachine() {
       @Override
       public long place(MemorySegment bytes) {
-        return machine.place(bytes, 0);
+        return machine.place(bytes, 0, 0);
       }
 
       @Override

@@ -2,7 +2,6 @@ package dev.sluice.engine.stage;
 
 import dev.sluice.kernels.StageMachine;
 import java.lang.foreign.Arena;
-import java.lang.invoke.MethodHandle;
 import java.nio.file.Path;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -12,13 +11,13 @@ import org.junit.jupiter.api.io.TempDir;
 class HostStagesTest extends DeviceStagesContract {
   @TempDir private static Path folder;
   private static Arena library;
-  private static MethodHandle launch;
+  private static StageMachine.Host compiled;
 
   @BeforeAll
   @SuppressWarnings("MustBeClosedChecker") // closed by close
   static void openLibrary() throws Exception {
     library = Arena.ofShared();
-    launch = StageMachine.compile(folder, library);
+    compiled = StageMachine.compile(folder, library);
   }
 
   @AfterAll
@@ -28,6 +27,6 @@ class HostStagesTest extends DeviceStagesContract {
 
   @Override
   StageMachine machine() {
-    return StageMachine.host(launch);
+    return StageMachine.host(compiled);
   }
 }
