@@ -28,9 +28,8 @@ final class BuildMonitor implements ProgressMonitor {
       if (!ended) {
         watch.step(phase, step, steps);
       }
-    } catch (RuntimeException e) {
-      thrown = e;
-      ended = true;
+    } catch (RuntimeException | Error e) {
+      keep(e);
     }
     return !isEnded();
   }
@@ -40,11 +39,18 @@ final class BuildMonitor implements ProgressMonitor {
       if (builder.isInterrupted() || watch.cancelled()) {
         ended = true;
       }
-    } catch (RuntimeException e) {
-      thrown = e;
-      ended = true;
+    } catch (RuntimeException | Error e) {
+      keep(e);
     }
     return ended;
+  }
+
+  private void keep(Throwable e) {
+    thrown =
+        e instanceof RuntimeException known
+            ? known
+            : new IllegalStateException("the watch of a build failed: " + e, e);
+    ended = true;
   }
 
   /** Throws where the build is to end. */
