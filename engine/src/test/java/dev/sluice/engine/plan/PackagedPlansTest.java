@@ -114,8 +114,8 @@ class PackagedPlansTest {
     byte[] size =
         length < 128
             ? new byte[] {(byte) length}
-            : new byte[] {(byte) (length & 0x7F | 0x80), (byte) (length >> 7)};
-    return join(new byte[] {(byte) (number << 3 | 2)}, size, content);
+            : new byte[] {(byte) ((length & 0x7F) | 0x80), (byte) (length >> 7)};
+    return join(new byte[] {(byte) ((number << 3) | 2)}, size, content);
   }
 
   private static byte[] join(byte[]... parts) {
