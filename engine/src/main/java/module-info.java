@@ -6,10 +6,13 @@ module dev.sluice.engine {
   exports dev.sluice.engine.format;
   exports dev.sluice.engine.memory;
   exports dev.sluice.engine.npy;
+  exports dev.sluice.engine.plan;
   exports dev.sluice.engine.stage;
 
-  // Jackson builds the manifest's records.
+  // Jackson builds the records of the manifest and of plans' keys.
   opens dev.sluice.engine.format to
+      tools.jackson.databind;
+  opens dev.sluice.engine.plan to
       tools.jackson.databind;
   opens dev.sluice.engine.stage to
       tools.jackson.databind;

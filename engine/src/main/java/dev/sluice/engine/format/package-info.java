@@ -10,6 +10,7 @@
  *          then each other entry: local header, padded so that the data starts at a multiple of 64
  *            graphs/cpu.onnx, and graphs/tensorrt.onnx only where it differs
  *            golden/...      inputs and outputs of a self-test, as .npy
+ *            plans/...       plans of TensorRT, each with its key; see dev.sluice.engine.plan
  *            manifest.json   always last; see {@link dev.sluice.engine.format.Manifest}
  *          central directory, ZIP64 records where a size or an offset needs them, end record
  *          comment: "Sluice package, format N, sha256 " and the seal, 64 hexadecimal digits

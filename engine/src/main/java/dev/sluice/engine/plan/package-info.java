@@ -1,0 +1,10 @@
+/**
+ * Plans of TensorRT: how they are built from a package's graph and weights, what tells one from
+ * another, where a package and the user's cache keep them, and which one fits a device.
+ *
+ * <p>A package holds plans as pairs of entries, {@code plans/NAME.plan} and {@code
+ * plans/NAME.json}, where the name is {@link dev.sluice.engine.plan.PlanKey#packageName} and the
+ * JSON is the {@link dev.sluice.engine.plan.PlanKey}. A reader that does not know them overlooks
+ * them and loses nothing but time, so they need no format version of the package's own.
+ */
+package dev.sluice.engine.plan;
