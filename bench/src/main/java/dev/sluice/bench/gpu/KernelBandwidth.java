@@ -71,7 +71,9 @@ public final class KernelBandwidth implements AutoCloseable {
           ms,
           bytes / ms / 1e6,
           ratio,
-          bar == 0 ? "expected limit: " + limit : ok() ? "ok, bar " + bar : "BELOW the bar of " + bar);
+          bar == 0
+              ? "expected limit: " + limit
+              : ok() ? "ok, bar " + bar : "BELOW the bar of " + bar);
     }
   }
 

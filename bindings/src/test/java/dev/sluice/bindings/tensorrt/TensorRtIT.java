@@ -73,15 +73,13 @@ class TensorRtIT extends TensorRtContract {
   void aRefittablePlanTakesAModelsWeights() {
     byte[] plan =
         made(
-            build(
-                rows(1, 4, ROWS), (_, config) -> config.setFlag(TensorRtApi.BuilderFlag.REFIT)),
+            build(rows(1, 4, ROWS), (_, config) -> config.setFlag(TensorRtApi.BuilderFlag.REFIT)),
             "buildSerializedNetwork");
     try (Arena arena = Arena.ofConfined();
         TensorRtApi.Runtime runtime = made(api.createInferRuntime(log), "createInferRuntime");
         TensorRtApi.Engine engine = made(load(runtime, plan), "deserializeCudaEngine")) {
       assertThat(engine.isRefittable()).isTrue();
-      assertThat(
-              engine.refit(arena.allocateFrom(ValueLayout.JAVA_BYTE, model.onnx()), List.of()))
+      assertThat(engine.refit(arena.allocateFrom(ValueLayout.JAVA_BYTE, model.onnx()), List.of()))
           .isTrue();
       try (Lane lane = new Lane(engine)) {
         lane.addresses();
