@@ -54,7 +54,7 @@ public final class KernelBandwidth implements AutoCloseable {
    * @param ms median of the launches
    * @param ratio of its bandwidth to the copy's
    * @param bar what the ratio must be; 0: none
-   * @param limit what limits a kernel that has no bar
+   * @param limit what is expected to limit a kernel that has no bar
    */
   record Row(String name, long bytes, double ms, double ratio, double bar, String limit) {
     boolean ok() {
@@ -71,7 +71,9 @@ public final class KernelBandwidth implements AutoCloseable {
           ms,
           bytes / ms / 1e6,
           ratio,
-          bar == 0 ? limit : ok() ? "ok, bar " + bar : "BELOW the bar of " + bar);
+          bar == 0
+              ? "expected limit: " + limit
+              : ok() ? "ok, bar " + bar : "BELOW the bar of " + bar);
     }
   }
 
