@@ -17,6 +17,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -35,6 +39,11 @@ class ChaosTest {
   private static final long SALT = 0x5DEECE66DL;
   private static final int ENGINES = 10;
   private static final long CLAIM_TIMEOUT_MS = 20;
+
+  /**
+   * Tells of every lane that fails and every late caller; here that is a hundred thousand lines.
+   */
+  private static final Logger ENGINE_LOG = Logger.getLogger("dev.sluice.engine");
 
   private final long seed = Long.getLong("sluice.seed", 20261122L);
   private final long requests =
@@ -63,6 +72,16 @@ class ChaosTest {
     for (int i = 0; i < ends.length; i++) {
       ends[i] = new AtomicLong();
     }
+  }
+
+  @BeforeAll
+  static void silence() {
+    ENGINE_LOG.setLevel(Level.OFF);
+  }
+
+  @AfterAll
+  static void restore() {
+    ENGINE_LOG.setLevel(null);
   }
 
   private AtomicLong count(End end) {
