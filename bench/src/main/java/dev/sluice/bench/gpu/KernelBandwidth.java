@@ -41,7 +41,7 @@ public final class KernelBandwidth implements AutoCloseable {
 
   private static final int ROUNDS = 15;
 
-  /** Until an idle GPU has its clocks up. */
+  /** Assumed, not measured, to be long enough for an idle GPU to have its clocks up. */
   private static final long WARM_UP_NS = 300_000_000;
 
   private static final long L2_MULTIPLE = 5;
