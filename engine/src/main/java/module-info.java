@@ -3,6 +3,7 @@ module dev.sluice.engine {
   exports dev.sluice.engine;
   exports dev.sluice.engine.backend;
   exports dev.sluice.engine.cpu;
+  exports dev.sluice.engine.cuda;
   exports dev.sluice.engine.format;
   exports dev.sluice.engine.memory;
   exports dev.sluice.engine.npy;
