@@ -25,10 +25,12 @@ final class CudaBatchMemory implements BatchMemory {
   /** All rows of one input or output. */
   static final class Rows implements AutoCloseable {
     final TensorSpec spec;
-    final Shape row;
-    final long rowBytes;
     private final PinnedLease lease;
-    private final MemorySegment segment;
+    private Shape row;
+    private long rowBytes;
+
+    /** Null where only a run tells the shape, and none did yet. */
+    private MemorySegment segment;
 
     /** Where each row lies on the device; 0 for those in {@link #segment}. Null: none ever did. */
     private long[] onDevice;
@@ -36,12 +38,40 @@ final class CudaBatchMemory implements BatchMemory {
     /** Whether some row is on the device. */
     private volatile boolean anyOnDevice;
 
-    private Rows(TensorSpec spec, Shape row, long rowBytes, int maxRows, PinnedLease lease) {
+    private Rows(TensorSpec spec, Shape row, PinnedLease lease, int maxRows) {
       this.spec = spec;
-      this.row = row;
-      this.rowBytes = rowBytes;
-      this.lease = lease.take(rowBytes * maxRows);
-      this.segment = lease.segment().asSlice(0, rowBytes * maxRows).fill((byte) 0);
+      this.lease = lease;
+      if (row.isStatic()) {
+        resize(row, maxRows);
+      }
+    }
+
+    /** Makes room for rows of a shape, zeroed. */
+    private void resize(Shape shape, int maxRows) {
+      segment = null;
+      lease.close();
+      long bytes = spec.type().byteSize(shape.elementCount());
+      lease.take(Math.multiplyExact(bytes, (long) maxRows));
+      segment = lease.segment().asSlice(0, bytes * maxRows).fill((byte) 0);
+      row = shape;
+      rowBytes = bytes;
+    }
+
+    /** Makes room for an output whose shape a run told. */
+    void told(Shape shape) {
+      resize(shape, 1);
+    }
+
+    private Rows known() {
+      if (segment == null) {
+        throw new IllegalStateException(
+            "output " + spec + " is known only after a run that succeeded");
+      }
+      return this;
+    }
+
+    long rowBytes() {
+      return rowBytes;
     }
 
     long address() {
@@ -106,21 +136,12 @@ final class CudaBatchMemory implements BatchMemory {
         TensorSpec spec = backend.signature().inputs().get(i);
         memory.inputs[i] =
             new Rows(
-                spec,
-                shape.key.inputs().get(i),
-                shape.rowBytes[shape.servedInput[i]],
-                maxRows,
-                backend.pinned().newLease(spec.name()));
+                spec, shape.key.inputs().get(i), backend.pinned().newLease(spec.name()), maxRows);
       }
       for (int i = 0; i < memory.outputs.length; i++) {
         TensorSpec spec = shape.servedOutputs.get(i);
         memory.outputs[i] =
-            new Rows(
-                spec,
-                spec.shape(),
-                shape.rowBytes[shape.servedOutput[i]],
-                maxRows,
-                backend.pinned().newLease(spec.name()));
+            new Rows(spec, spec.shape(), backend.pinned().newLease(spec.name()), maxRows);
       }
       return memory;
     } catch (RuntimeException e) {
@@ -167,22 +188,22 @@ final class CudaBatchMemory implements BatchMemory {
 
   @Override
   public boolean fixedOutputs() {
-    return true;
+    return shape.fixedOutputs;
   }
 
   @Override
   public MemorySegment output(int index) {
-    return outputs[index].segment;
+    return outputs[index].known().segment;
   }
 
   @Override
   public long outputRowBytes(int index) {
-    return outputs[index].rowBytes;
+    return outputs[index].known().rowBytes;
   }
 
   @Override
   public Shape outputShape(int index) {
-    return outputs[index].row;
+    return outputs[index].known().row;
   }
 
   @Override
@@ -210,6 +231,12 @@ final class CudaBatchMemory implements BatchMemory {
 
   @Override
   public void deviceOutput(int index, int row, int rows, MemorySegment device) {
+    if (!shape.servedOutputs.get(index).shape().isStatic()) {
+      throw new IllegalArgumentException(
+          "the shape of output "
+              + outputs[index].spec
+              + " depends on data, so the caller can't hold its memory; read it on the host");
+    }
     place(outputs[index], row, rows, device);
   }
 

@@ -102,11 +102,14 @@ final class CudaLane implements Lane {
       events.begin(stream);
       run.enqueue(memory);
       events.end(stream);
-      copyOut(own, run.shape(), rows);
+      copyOut(own, run, rows);
       events.await(stream);
     } catch (NativeException e) {
       settle();
       throw failure(e, own, rows);
+    } catch (RuntimeException | Error e) {
+      settle();
+      throw e;
     } finally {
       context.leave(before);
     }
@@ -157,7 +160,7 @@ final class CudaLane implements Lane {
     while (recent.size() >= Math.max(1, backend.options().maxGraphs())) {
       evict();
     }
-    CudaRun run = new CudaRun(backend, stream, call, at, bucket);
+    CudaRun run = new CudaRun(backend, memory, stream, call, at, bucket);
     at.run(bucket, run);
     return run;
   }
@@ -176,31 +179,40 @@ final class CudaLane implements Lane {
       long to = at.address[tensors[i]];
       if (from.anyOnDevice()) {
         copyMixed(from, to, rows, true);
-      } else if (from.rowBytes > 0) {
+      } else if (from.rowBytes() > 0) {
         check(
-            cuda.cuMemcpyHtoDAsync_v2(to, from.address(), rows * from.rowBytes, stream.raw()),
+            cuda.cuMemcpyHtoDAsync_v2(to, from.address(), rows * from.rowBytes(), stream.raw()),
             "cuMemcpyHtoDAsync_v2");
       }
-      if (bucket > rows && from.rowBytes > 0) {
+      if (bucket > rows && from.rowBytes() > 0) {
         // What an earlier batch left there may be no valid input: an index out of range, for one.
         check(
             cuda.cuMemsetD8Async(
-                to + rows * from.rowBytes, (byte) 0, (bucket - rows) * from.rowBytes, stream.raw()),
+                to + rows * from.rowBytes(),
+                (byte) 0,
+                (bucket - rows) * from.rowBytes(),
+                stream.raw()),
             "cuMemsetD8Async");
       }
     }
   }
 
-  private void copyOut(CudaBatchMemory own, LaneShape at, int rows) {
+  private void copyOut(CudaBatchMemory own, CudaRun run, int rows) {
+    LaneShape at = run.shape();
     int[] tensors = at.shape.servedOutput;
     for (int i = 0; i < tensors.length; i++) {
       Rows to = own.outputRows(i);
       long from = at.address[tensors[i]];
+      DynamicOutput dynamic = run.dynamic(i);
+      if (dynamic != null) {
+        to.told(dynamic.takeShape());
+        from = dynamic.address();
+      }
       if (to.anyOnDevice()) {
         copyMixed(to, from, rows, false);
-      } else if (to.rowBytes > 0) {
+      } else if (to.rowBytes() > 0) {
         check(
-            cuda.cuMemcpyDtoHAsync_v2(to.address(), from, rows * to.rowBytes, stream.raw()),
+            cuda.cuMemcpyDtoHAsync_v2(to.address(), from, rows * to.rowBytes(), stream.raw()),
             "cuMemcpyDtoHAsync_v2");
       }
     }
@@ -209,12 +221,12 @@ final class CudaLane implements Lane {
   /** Copies rows of which callers hold some on the device, as many at once as lie together. */
   private void copyMixed(Rows callers, long lane, int rows, boolean in) {
     int row = 0;
-    while (row < rows && callers.rowBytes > 0) {
+    while (row < rows && callers.rowBytes() > 0) {
       int count = callers.together(row, rows);
-      long sizeBytes = count * callers.rowBytes;
-      long own = lane + row * callers.rowBytes;
+      long sizeBytes = count * callers.rowBytes();
+      long own = lane + row * callers.rowBytes();
       long device = callers.onDevice(row);
-      long host = callers.address() + row * callers.rowBytes;
+      long host = callers.address() + row * callers.rowBytes();
       if (device != 0) {
         check(
             cuda.cuMemcpyDtoDAsync_v2(
@@ -276,6 +288,9 @@ final class CudaLane implements Lane {
     } catch (NativeException e) {
       settle();
       throw failure(e, own, own.maxRows());
+    } catch (RuntimeException | Error e) {
+      settle();
+      throw e;
     } finally {
       context.leave(before);
     }

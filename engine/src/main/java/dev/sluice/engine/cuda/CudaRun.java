@@ -34,6 +34,10 @@ final class CudaRun implements AutoCloseable {
   private final LaneShape at;
   private final int rows;
   private final boolean mayCapture;
+
+  /** By the model's outputs; null where the shape is fixed. */
+  private final DynamicOutput[] dynamics;
+
   private final int profile;
   private final long activationBytes;
   private ExecutionContext context;
@@ -52,7 +56,13 @@ final class CudaRun implements AutoCloseable {
    *
    * @param call for the launches of stages; null where there are none
    */
-  CudaRun(CudaBackend backend, CudaStream stream, KernelCall call, LaneShape at, int rows)
+  CudaRun(
+      CudaBackend backend,
+      LaneMemory memory,
+      CudaStream stream,
+      KernelCall call,
+      LaneShape at,
+      int rows)
       throws BackendException {
     this.backend = backend;
     this.stages = backend.plannedStages();
@@ -62,12 +72,36 @@ final class CudaRun implements AutoCloseable {
     this.call = call;
     this.at = at;
     this.rows = rows;
-    this.mayCapture = backend.options().maxGraphs() > 0;
+    this.dynamics = dynamics(memory);
+    this.mayCapture = backend.options().maxGraphs() > 0 && at.shape.fixedOutputs;
     LoadedPlan plan = backend.plan();
     this.profile = plan.profile(at.shape.modelInputs(rows, stages.batched()));
     this.activationBytes = plan.activationBytes(profile);
     this.context = newContext();
     backend.counts().contexts.incrementAndGet();
+    if (!at.shape.fixedOutputs) {
+      backend.counts().refused(what(), "the shapes of its outputs depend on data");
+    }
+  }
+
+  private DynamicOutput[] dynamics(LaneMemory memory) {
+    DynamicOutput[] found = new DynamicOutput[stages.model().outputs().size()];
+    for (int i = 0; i < found.length; i++) {
+      if (at.shape.dynamic[i]) {
+        found[i] = new DynamicOutput(memory.newLease(stages.model().outputs().get(i).name()));
+      }
+    }
+    return found;
+  }
+
+  private String what() {
+    return backend.plan() + " with " + rows + " rows of " + at.shape;
+  }
+
+  /** Where an output that callers see lies, if only the run tells its shape; else null. */
+  DynamicOutput dynamic(int served) {
+    int own = stages.modelOutput(served);
+    return own < 0 ? null : dynamics[own];
   }
 
   private ExecutionContext newContext() {
@@ -108,7 +142,19 @@ final class CudaRun implements AutoCloseable {
     }
     List<TensorSpec> outputs = stages.model().outputs();
     for (int i = 0; i < outputs.size(); i++) {
-      bind(outputs.get(i), at.address[at.shape.modelOutput[i]]);
+      if (dynamics[i] == null) {
+        bind(outputs.get(i), at.address[at.shape.modelOutput[i]]);
+      } else {
+        String name = outputs.get(i).name();
+        backend
+            .plan()
+            .log()
+            .check(
+                context.setOutputAllocator(name, dynamics[i]),
+                "setOutputAllocator",
+                name,
+                "see the log of dev.sluice.tensorrt");
+      }
     }
   }
 
@@ -191,14 +237,13 @@ final class CudaRun implements AutoCloseable {
 
   /** Captures a run; false where that is refused, which is counted and logged. */
   private boolean capture() {
-    String what = backend.plan() + " with " + rows + " rows of " + at.shape;
     try (CudaGraph captured = stream.capture(this::enqueueOnce)) {
       graph = captured.instantiate();
     } catch (NativeException e) {
       if (CudaBackend.isLost(e)) {
         throw e;
       }
-      backend.counts().refused(what, e);
+      backend.counts().refused(what(), e.getMessage());
       return false;
     }
     backend.counts().captures.increment();
@@ -224,6 +269,11 @@ final class CudaRun implements AutoCloseable {
     if (old != null) {
       backend.counts().contexts.decrementAndGet();
       old.close();
+    }
+    for (DynamicOutput output : dynamics) {
+      if (output != null) {
+        output.close();
+      }
     }
   }
 

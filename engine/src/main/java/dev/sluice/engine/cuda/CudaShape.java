@@ -43,6 +43,12 @@ final class CudaShape {
   /** Fewest rows of a run. */
   final int leastRows;
 
+  /** By the model's outputs: whether only a run tells the shape. */
+  final boolean[] dynamic;
+
+  /** Whether no output is {@link #dynamic}. */
+  final boolean fixedOutputs;
+
   private CudaShape(
       int index,
       ShapeKey key,
@@ -60,6 +66,8 @@ final class CudaShape {
     this.modelOutput = tensors.modelOutput;
     this.servedOutput = tensors.servedOutput;
     this.leastRows = leastRows;
+    this.dynamic = tensors.dynamic;
+    this.fixedOutputs = tensors.fixedOutputs();
   }
 
   /** The tensors, while they are counted. */
@@ -69,12 +77,33 @@ final class CudaShape {
     private final int[] modelInput;
     private final int[] modelOutput;
     private final int[] servedOutput;
+    private final boolean[] dynamic;
 
     Tensors(StagePlan stages) {
       servedInput = new int[stages.served().inputs().size()];
       modelInput = new int[stages.model().inputs().size()];
       modelOutput = new int[stages.model().outputs().size()];
       servedOutput = new int[stages.served().outputs().size()];
+      dynamic = new boolean[modelOutput.length];
+    }
+
+    boolean fixedOutputs() {
+      boolean fixed = true;
+      for (boolean each : dynamic) {
+        fixed &= !each;
+      }
+      return fixed;
+    }
+
+    /** An output of the model; one whose shape only a run tells takes no room here. */
+    void output(int index, TensorSpec spec, Shape row, boolean batched) throws BackendException {
+      dynamic[index] = !row.isStatic();
+      if (dynamic[index]) {
+        bytes.add(0L);
+        modelOutput[index] = bytes.size() - 1;
+      } else {
+        modelOutput[index] = add(spec, row, batched);
+      }
     }
 
     int add(TensorSpec spec, Shape row, boolean batched) throws BackendException {
@@ -121,7 +150,7 @@ final class CudaShape {
           tensors.add(stages.model().inputs().get(step.model()), inputs.get(step.model()), batched);
     }
     for (int i = 0; i < outputs.length; i++) {
-      tensors.modelOutput[i] = tensors.add(stages.model().outputs().get(i), outputs[i], batched);
+      tensors.output(i, stages.model().outputs().get(i), outputs[i], batched);
     }
     return new CudaShape(
         index, key, inputs, servedOutputs(stages, outputs, tensors), tensors, leastRows);
@@ -139,6 +168,14 @@ final class CudaShape {
       }
     }
     for (OutputStep step : stages.outputs()) {
+      if (tensors.dynamic[step.model()]) {
+        throw new BackendException(
+            "the stage "
+                + step.stage().text()
+                + " is of an output whose shape depends on data, which no stage takes on a GPU; use"
+                + " --device cpu",
+            null);
+      }
       List<TensorSpec> made = step.served(outputs[step.model()]);
       int first = Math.min(step.values(), step.indices());
       for (int i = 0; i < made.size(); i++) {
@@ -155,7 +192,7 @@ final class CudaShape {
       throws BackendException {
     Shape[] outputs = plan.outputShapes(inputs, stream);
     for (int i = 0; batched && i < outputs.length; i++) {
-      if (outputs[i].rank() == 0 || outputs[i].dim(0) != rows) {
+      if (outputs[i].rank() == 0 || outputs[i].dim(0) != rows || !outputs[i].isStatic()) {
         throw new BackendException(
             plan
                 + ": output '"

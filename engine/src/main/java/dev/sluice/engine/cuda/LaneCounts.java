@@ -24,8 +24,8 @@ final class LaneCounts {
   private final List<String> notCaptured = new ArrayList<>();
 
   /** A capture was refused: the log says so once for each shape and reason. */
-  void refused(String what, Throwable failure) {
-    String reason = what + ": " + failure.getMessage();
+  void refused(String what, String why) {
+    String reason = what + ": " + why;
     synchronized (notCaptured) {
       if (notCaptured.contains(reason) || notCaptured.size() == MAX_REASONS) {
         return;
@@ -37,7 +37,7 @@ final class LaneCounts {
         "{0} can''t be captured as a graph; its runs are enqueued one by one, which costs more time"
             + " on the host: {1}",
         what,
-        failure.getMessage());
+        why);
   }
 
   DeviceStats stats(long deviceBytes, long pinnedBytes) {

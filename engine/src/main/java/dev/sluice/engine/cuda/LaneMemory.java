@@ -24,6 +24,11 @@ final class LaneMemory implements AutoCloseable {
     this.activations = memory.newLease(label + " activations");
   }
 
+  /** Memory of the lane's stream for something else. */
+  DeviceLease newLease(String label) {
+    return memory.newLease(label);
+  }
+
   /** Changes with every move: what was bound to addresses before has to be bound again. */
   int epoch() {
     return epoch;

@@ -223,7 +223,7 @@ final class LoadedPlan implements AutoCloseable {
         if (dim < least[axis] || dim > most[axis]) {
           return Double.POSITIVE_INFINITY;
         }
-        distance += Math.abs(Math.log(Math.max(1, dim)) - Math.log(Math.max(1, opt[axis])));
+        distance += Math.abs(Math.log((double) Math.max(1, dim) / Math.max(1, opt[axis])));
       }
     }
     return distance;
@@ -295,9 +295,8 @@ final class LoadedPlan implements AutoCloseable {
   }
 
   /**
-   * The shapes of the outputs for those of the inputs.
-   *
-   * @throws BackendException where a shape depends on data
+   * The shapes of the outputs for those of the inputs, with a dynamic dimension where it depends on
+   * data.
    */
   Shape[] outputShapes(List<Shape> inputs, CudaStream stream) throws BackendException {
     Shape[] shapes = new Shape[model.outputs().size()];
@@ -306,16 +305,6 @@ final class LoadedPlan implements AutoCloseable {
       for (int i = 0; i < shapes.length; i++) {
         String name = model.outputs().get(i).name();
         shapes[i] = Shape.of(context.getTensorShape(name));
-        if (!shapes[i].isStatic()) {
-          throw new BackendException(
-              label
-                  + ": the shape of output '"
-                  + name
-                  + "' depends on data ("
-                  + shapes[i]
-                  + "), which is not served on a GPU; use --device cpu",
-              null);
-        }
       }
     }
     log.check(true, "getTensorShape", label, "");

@@ -432,6 +432,46 @@ abstract class CudaBackendContract {
   }
 
   @Test
+  void outputsWhoseShapesDependOnDataAreServed() throws Exception {
+    GpuModel model =
+        GpuModel.of(
+            new TinyModel()
+                .input("x", ElementType.FLOAT, 6)
+                .output("y", ElementType.FLOAT, 6)
+                .output("at", ElementType.INT64, 1, "n")
+                .node("Neg", "x", "y")
+                .node("NonZero", "x", "at"),
+            new Signature(
+                List.of(new TensorSpec("x", ElementType.FLOAT, Shape.of(6))),
+                List.of(
+                    new TensorSpec("y", ElementType.FLOAT, Shape.of(6)),
+                    new TensorSpec("at", ElementType.INT64, Shape.of(1, -1)))));
+    try (CudaBackend backend = model.open(gpu(), CudaOptions.defaults(), false);
+        BatchMemory memory = backend.allocate(new ShapeKey(List.of(Shape.of(6))), 1);
+        Lane lane = backend.openLane(0)) {
+      assertThat(memory.fixedOutputs()).isFalse();
+      assertThatThrownBy(() -> memory.output(1))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("only after a run");
+      for (long[] expected : new long[][] {{1, 4}, {}, {0, 1, 2, 3, 4, 5}, {3}}) {
+        memory.input(0).fill((byte) 0);
+        for (long at : expected) {
+          memory.input(0).setAtIndex(JAVA_FLOAT, at, 2);
+        }
+        lane.run(memory, 1);
+        assertThat(memory.outputShape(1)).isEqualTo(Shape.of(1, expected.length));
+        assertThat(memory.output(1).toArray(JAVA_LONG)).containsExactly(expected);
+        assertThat(memory.output(0).getAtIndex(JAVA_FLOAT, 3))
+            .isEqualTo(-memory.input(0).getAtIndex(JAVA_FLOAT, 3));
+      }
+      assertThat(stats(backend).graphs()).isZero();
+      assertThat(stats(backend).notCaptured())
+          .singleElement()
+          .satisfies(reason -> assertThat(reason).contains("depend on data"));
+    }
+  }
+
+  @Test
   void useAfterCloseAndMemoryOfAnotherAreRefused() throws Exception {
     try (CudaBackend one = GpuModel.columns(4).open(gpu(), CudaOptions.defaults(), true);
         CudaBackend two = GpuModel.columns(4).open(gpu(), CudaOptions.defaults(), true);
