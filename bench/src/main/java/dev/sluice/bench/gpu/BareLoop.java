@@ -155,8 +155,18 @@ public final class BareLoop implements AutoCloseable {
    * @param repetitions of each measurement, at least 1
    */
   public Timing measure(int repetitions) {
+    return measure(repetitions, WARM_UP_NS);
+  }
+
+  /**
+   * Warms up for some time, and measures.
+   *
+   * @param repetitions of each measurement, at least 1
+   * @param warmUpNs nanoseconds; a loop that was measured a moment ago needs few
+   */
+  public Timing measure(int repetitions, long warmUpNs) {
     long startNs = System.nanoTime();
-    while (System.nanoTime() - startNs < WARM_UP_NS) {
+    while (System.nanoTime() - startNs < warmUpNs) {
       runNs(true);
       runNs(false);
     }

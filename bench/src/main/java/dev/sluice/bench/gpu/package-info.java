@@ -1,5 +1,5 @@
 /**
- * What the kernels reach on a GPU, which the GPU kit runs, and the time that a plan takes with
- * nothing around it, which the engine is measured against.
+ * What the GPU kit measures: what the kernels reach, and the engine beside a bare loop over the
+ * same plan.
  */
 package dev.sluice.bench.gpu;
