@@ -12,7 +12,7 @@ TF32 on, eager and compiled. Prints one JSON object a line for each model, batch
              at batch 1, this is the host's time, since a caller waits for it.
   wall_us    median of the host's time from a call to the end of its work, inputs on the device.
 
-What the time did not suffice for is printed with "left_out" in place of the times. Needs torch 2.x
+What failed, or the time did not suffice for, has "left_out" in place of the times. Needs torch 2.x
 and an NVIDIA GPU; '--check' needs no GPU: it runs each model once on the CPU.
 """
 
@@ -285,7 +285,7 @@ def measure_all(options):
                 except TimeUp:
                     line["left_out"] = f"the {options.seconds:g} s of --seconds were over"
                 except Exception as e:  # the other lines still tell something
-                    line["left_out"] = f"failed: {type(e).__name__}: {e}"
+                    line["left_out"] = f"failed: {type(e).__name__}: {e}"[:400]
                     failed = True
                 print(json.dumps({**line, **versions}), flush=True)
     return 1 if failed else 0

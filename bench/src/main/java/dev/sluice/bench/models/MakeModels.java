@@ -16,7 +16,7 @@ import picocli.CommandLine.Parameters;
  * Writes the models of the GPU table, and checks that each gives finite answers that change with
  * the input.
  *
- * <p>Not thread-safe.
+ * <p>Thread safety: for one thread.
  */
 @Command(
     name = "make-models",

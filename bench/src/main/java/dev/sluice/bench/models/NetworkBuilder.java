@@ -20,7 +20,7 @@ import java.util.List;
  * layer's outputs is that of its inputs, where the outputs are rectified next; with one of {@link
  * #LINEAR}, where they are not.
  *
- * <p>Not thread-safe: one instance builds one model.
+ * <p>Thread safety: none; one instance builds one model.
  */
 final class NetworkBuilder {
   /** The gain of a layer whose outputs are rectified. */

@@ -17,7 +17,7 @@ import java.util.stream.LongStream;
  * Puts an ONNX graph together. Axis 0 of every input and output is the batch, the symbol {@value
  * #BATCH}. Every node has one output.
  *
- * <p>Not thread-safe: one instance builds one graph.
+ * <p>Thread safety: none; one instance builds one graph.
  */
 public final class OnnxGraph {
   /** The symbol of the batch dimension. */
