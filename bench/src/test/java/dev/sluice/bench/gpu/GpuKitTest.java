@@ -22,6 +22,7 @@ class GpuKitTest {
   @TempDir private Path folder;
   private Path root;
   private Path answers;
+  private Path python;
 
   private record Run(int status, String output, String table) {}
 
@@ -47,16 +48,22 @@ class GpuKitTest {
             *GpuProbe) name=probe ;;
             doctor) name=doctor ;;
             *KernelBandwidth) name=bench ;;
+            *SideBySide) name=table ;;
+            -Dsluice.checked=*) checked=${word#*=} ;;
           esac
         done
-        exec bash "%s/$name"
+        CHECKED=$checked exec bash "%s/$name"
         """
             .formatted(answers));
+    // No PyTorch, whatever this machine has.
+    python = Files.createDirectories(folder.resolve("bin")).resolve("python3");
+    python("exit 1");
     assertThat(java.toFile().setExecutable(true)).isTrue();
     answer("version", "echo; echo 'Runtime 25'");
     answer("probe", "echo 'VERDICT loads: yes'");
     answer("doctor", "echo 'cuda: the machine has what it takes'");
     answer("bench", "echo '3 kernels right, 0 below their bar'");
+    answer("table", "echo \"  batch  1 checked=$CHECKED  ok\"; echo '  64 callers  ok'");
     for (String name : CLASSES) {
       answer(name, summary(3, 0));
     }
@@ -64,6 +71,11 @@ class GpuKitTest {
 
   private void answer(String part, String script) throws IOException {
     Files.writeString(answers.resolve(part), script + "\n");
+  }
+
+  private void python(String script) throws IOException {
+    Files.writeString(python, "#!/usr/bin/env bash\n" + script + "\n");
+    assertThat(python.toFile().setExecutable(true)).isTrue();
   }
 
   private static String summary(int successful, int failed) {
@@ -82,6 +94,7 @@ class GpuKitTest {
     ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
     Path results = folder.resolve("results");
     builder.environment().put("OUT", results.toString());
+    builder.environment().put("PATH", python.getParent() + ":" + System.getenv("PATH"));
     builder.environment().putAll(settings);
     Process process = builder.start();
     String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
@@ -109,7 +122,11 @@ class GpuKitTest {
             "OneIT ok 3 passed, 0 failed, 0 aborted, 0 skipped",
             "ThreeIT ok 1 passed, 0 failed, 0 aborted, 0 skipped",
             " Result[name=cuLaunchKernel, ratio=1.01]",
-            "KernelBandwidth ok 3 kernels right, 0 below their bar");
+            "KernelBandwidth ok 3 kernels right, 0 below their bar",
+            "table-resnet50 ok 2 lines ok, 0 missed",
+            "table-bert-base ok 2 lines ok, 0 missed",
+            " batch 1 checked=false ok",
+            "torch skipped no python3 with PyTorch that sees a GPU");
     assertThat(folder.resolve("results"))
         .isDirectoryContaining("glob:**/log.txt")
         .isDirectoryContaining("glob:**/table.txt");
@@ -125,12 +142,13 @@ class GpuKitTest {
   void withoutAGpuAllIsSkippedWithTheReason() throws Exception {
     answer("probe", "echo 'No GPU to probe: no driver. To change that: install one'");
     answer("bench", "echo '" + NO_GPU + "'");
+    answer("table", "echo '" + NO_GPU + "'");
     for (String name : CLASSES) {
       answer(name, "echo '" + NO_GPU + "'\n" + summary(0, 0));
     }
     Run run = run();
     assertThat(run.status()).as(run.output()).isZero();
-    assertThat(run.table().lines().filter(line -> line.contains(" skipped "))).hasSize(5);
+    assertThat(run.table().lines().filter(line -> line.contains(" skipped "))).hasSize(9);
     assertThat(run.table()).contains("OneIT").contains(NO_GPU);
   }
 
@@ -165,6 +183,30 @@ class GpuKitTest {
   }
 
   @Test
+  void aMissedBarOfTheTableFailsAndStandsInIt() throws Exception {
+    answer("table", "echo '  batch  1 ratio 1.2  MISSED'; exit 1");
+    Run run = run("table");
+    assertThat(run.status()).isEqualTo(1);
+    assertThat(run.table())
+        .containsPattern("table-mobilenetv2 +FAILED +0 lines ok, 1 missed")
+        .contains("  batch  1 ratio 1.2  MISSED");
+  }
+
+  @Test
+  void pyTorchIsMeasuredWhereItSeesAGpu() throws Exception {
+    python(
+        "[[ $1 == -c ]] && exit 0; echo '{\"model\": \"m\", \"device_us\": 5}'; echo \"$@\" >&2");
+    Run run = run("torch");
+    assertThat(run.status()).as(run.output()).isZero();
+    assertThat(run.table())
+        .containsPattern("torch +ok +1 measured, 0 left out")
+        .contains("  {\"model\": \"m\", \"device_us\": 5}");
+    assertThat(run.output()).contains("torch_peer.py --seconds 480");
+    python("[[ $1 == -c ]] && exit 0; exit 1");
+    assertThat(run("torch").status()).isEqualTo(1);
+  }
+
+  @Test
   void aRunThatEndsWithoutASummaryFailed() throws Exception {
     answer("a.OneIT", "echo 'half a line'");
     Run run = run("OneIT");
@@ -184,7 +226,7 @@ class GpuKitTest {
   void nothingStartsAfterTheTimeIsUp() throws Exception {
     Run run = run(Map.of("GPU_SECONDS", "0"));
     assertThat(run.status()).isEqualTo(1);
-    assertThat(run.table().lines().filter(line -> line.contains("NOT RUN"))).hasSize(6);
+    assertThat(run.table().lines().filter(line -> line.contains("NOT RUN"))).hasSize(10);
   }
 
   @Test
