@@ -7,12 +7,14 @@ import dev.sluice.engine.cpu.CpuModel;
 import dev.sluice.engine.cpu.CpuOptions;
 import dev.sluice.engine.cuda.CudaBackend;
 import dev.sluice.engine.cuda.GpuLibraries;
+import dev.sluice.engine.cuda.PlatformThread;
 import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.format.PackageException;
 import dev.sluice.engine.format.PackageReader;
 import dev.sluice.engine.format.SluicePackage;
 import dev.sluice.engine.stage.StagedBackend;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
@@ -91,6 +93,21 @@ final class PackageOpener {
   }
 
   private Engine openOn(CudaOpener opener, SluicePackage opened)
+      throws IOException, BackendException {
+    try {
+      return PlatformThread.call(() -> {
+        try {
+          return openHere(opener, opened);
+        } catch (IOException e) {
+          throw new UncheckedIOException(e);
+        }
+      });
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    }
+  }
+
+  private Engine openHere(CudaOpener opener, SluicePackage opened)
       throws IOException, BackendException {
     CudaBackend backend = opener.open(opened);
     try {

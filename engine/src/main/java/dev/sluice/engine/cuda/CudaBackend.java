@@ -87,8 +87,14 @@ public final class CudaBackend implements Backend {
    * @throws BackendException where TensorRT or the driver refuses, the plan is not of the package,
    *     or a stage does not fit the model
    */
-  @SuppressWarnings("MustBeClosedChecker") // closed by its owner, or here
   public static CudaBackend open(
+      GpuLibraries gpu, CudaDevice device, CudaModel model, CudaOptions options)
+      throws BackendException {
+    return PlatformThread.call(() -> openHere(gpu, device, model, options));
+  }
+
+  @SuppressWarnings("MustBeClosedChecker") // closed by its owner, or here
+  private static CudaBackend openHere(
       GpuLibraries gpu, CudaDevice device, CudaModel model, CudaOptions options)
       throws BackendException {
     CudaBackend backend = null;
@@ -157,6 +163,10 @@ public final class CudaBackend implements Backend {
 
   @Override
   public BatchMemory allocate(ShapeKey key, int maxRows) throws BackendException {
+    return PlatformThread.call(() -> allocateHere(key, maxRows));
+  }
+
+  private BatchMemory allocateHere(ShapeKey key, int maxRows) throws BackendException {
     if (maxRows < 1 || (!stages.batched() && maxRows != 1)) {
       throw new BackendException(
           "memory for "
@@ -225,6 +235,10 @@ public final class CudaBackend implements Backend {
 
   @Override
   public Lane openLane(int index) throws BackendException {
+    return PlatformThread.call(() -> openLaneHere(index));
+  }
+
+  private Lane openLaneHere(int index) throws BackendException {
     try {
       return CudaLane.open(this, index);
     } catch (NativeException e) {
@@ -313,7 +327,18 @@ public final class CudaBackend implements Backend {
   }
 
   @Override
-  public synchronized void close() {
+  public void close() {
+    try {
+      PlatformThread.call(() -> {
+        closeHere();
+        return null;
+      });
+    } catch (BackendException e) {
+      throw new IllegalStateException("closing " + this, e);
+    }
+  }
+
+  private synchronized void closeHere() {
     if (closed) {
       return;
     }

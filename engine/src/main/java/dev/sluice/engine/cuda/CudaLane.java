@@ -94,9 +94,32 @@ final class CudaLane implements Lane {
       throw new IllegalArgumentException(
           rows + " rows, but this memory takes 1 to " + own.maxRows());
     }
+    int bucket = RowBuckets.of(rows, own.shape().leastRows, own.maxRows());
+    if (Thread.currentThread().isVirtual() && !isReady(own, bucket)) {
+      PlatformThread.call(() -> {
+        runHere(own, rows, bucket);
+        return null;
+      });
+    } else {
+      runHere(own, rows, bucket);
+    }
+  }
+
+  /** Whether a run takes no lock and waits for none. */
+  private boolean isReady(CudaBatchMemory own, int bucket) {
+    CudaShape shape = own.shape();
+    LaneShape at = shape.index < shapes.length ? shapes[shape.index] : null;
+    CudaRun run = at == null ? null : at.run(bucket);
+    return shape.fixedOutputs && run != null && run.isReady() && run.isBound(memory, mostRows(own));
+  }
+
+  private static int mostRows(CudaBatchMemory own) {
+    return RowBuckets.of(own.maxRows(), own.shape().leastRows, own.maxRows());
+  }
+
+  private void runHere(CudaBatchMemory own, int rows, int bucket) throws BackendException {
     long before = enter(own, rows);
     try {
-      int bucket = RowBuckets.of(rows, own.shape().leastRows, own.maxRows());
       CudaRun run = ready(own, bucket);
       copyIn(own, run.shape(), rows, bucket);
       events.begin(stream);
@@ -136,7 +159,7 @@ final class CudaLane implements Lane {
   /** The run for these rows, bound to memory that is there. */
   private CudaRun ready(CudaBatchMemory own, int bucket) throws BackendException {
     CudaShape shape = own.shape();
-    int mostRows = RowBuckets.of(own.maxRows(), shape.leastRows, own.maxRows());
+    int mostRows = mostRows(own);
     LaneShape at = shape.index < shapes.length ? shapes[shape.index] : null;
     CudaRun run = at == null ? null : at.run(bucket);
     if (run == null) {
@@ -276,10 +299,17 @@ final class CudaLane implements Lane {
   @Override
   public void prepare(BatchMemory batch) throws BackendException {
     CudaBatchMemory own = own(batch);
+    PlatformThread.call(() -> {
+      prepareHere(own);
+      return null;
+    });
+  }
+
+  private void prepareHere(CudaBatchMemory own) throws BackendException {
     CudaShape shape = own.shape();
     long before = enter(own, own.maxRows());
     try {
-      int bucket = RowBuckets.of(own.maxRows(), shape.leastRows, own.maxRows());
+      int bucket = mostRows(own);
       int left = Math.max(1, backend.options().maxGraphs());
       while (bucket > 0 && left-- > 0) {
         prepare(own, bucket);
@@ -327,6 +357,17 @@ final class CudaLane implements Lane {
       return;
     }
     closed = true;
+    try {
+      PlatformThread.call(() -> {
+        closeHere();
+        return null;
+      });
+    } catch (BackendException e) {
+      throw new IllegalStateException("closing " + this, e);
+    }
+  }
+
+  private void closeHere() {
     MemorySegment out = scratch.segment();
     long before = context.enterForClose(out);
     try {

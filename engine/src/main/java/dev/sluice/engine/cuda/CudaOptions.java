@@ -26,8 +26,11 @@ public record CudaOptions(
     PlanOptions plan,
     boolean firstLoadBuild,
     boolean timed) {
-  /** As many as batches of up to 1024 rows have buckets; see {@link RowBuckets}. */
-  private static final int DEFAULT_MAX_GRAPHS = 36;
+  /**
+   * Three shapes with batches of up to 64 rows, which have 20 buckets ({@link RowBuckets}).
+   * Assumed, not measured: a graph holds a few megabytes on the device.
+   */
+  private static final int DEFAULT_MAX_GRAPHS = 64;
 
   /** Checks the values. */
   public CudaOptions {

@@ -122,7 +122,7 @@ final class CudaRun implements AutoCloseable {
    * @param mostRows that the shape has room for
    */
   void bind(LaneMemory memory, int mostRows) throws BackendException {
-    if (epoch == memory.epoch() && mostRows <= at.capacityRows()) {
+    if (isBound(memory, mostRows)) {
       return;
     }
     memory.reserveActivations(activationBytes);
@@ -130,6 +130,11 @@ final class CudaRun implements AutoCloseable {
     dropGraph();
     bindTensors(memory);
     epoch = memory.epoch();
+  }
+
+  /** Whether {@link #bind} has nothing to do. */
+  boolean isBound(LaneMemory memory, int mostRows) {
+    return epoch == memory.epoch() && mostRows <= at.capacityRows();
   }
 
   private void bindTensors(LaneMemory memory) {

@@ -31,6 +31,7 @@ import java.util.Random;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -222,6 +223,29 @@ abstract class CudaBackendContract {
         run.get();
       }
     }
+  }
+
+  @ParameterizedTest
+  @EnumSource(CudaStream.Wait.class)
+  void virtualThreadsRunLanesToo(CudaStream.Wait wait) throws Exception {
+    GpuLibraries gpu = gpu();
+    AtomicReference<Throwable> failure = new AtomicReference<>();
+    Thread thread =
+        Thread.ofVirtual()
+            .start(() -> {
+              CudaOptions options = CudaOptions.defaults().withWaiting(wait);
+              try (CudaBackend backend = GpuModel.columns(8).open(gpu, options, true);
+                  BatchMemory memory = backend.allocate(columns(4), 8);
+                  Lane lane = backend.openLane(0)) {
+                for (int i = 0; i < 40; i++) {
+                  runAndCheck(lane, memory, 1 + i % 8, new Random(SEED + i));
+                }
+              } catch (Throwable t) {
+                failure.set(t);
+              }
+            });
+    thread.join();
+    assertThat(failure.get()).isNull();
   }
 
   @Test
