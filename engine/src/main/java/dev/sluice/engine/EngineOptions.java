@@ -2,6 +2,7 @@ package dev.sluice.engine;
 
 import dev.sluice.engine.batch.BatchOptions;
 import dev.sluice.engine.batch.NanoClock;
+import dev.sluice.engine.cuda.GpuLibraries;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.Executor;
@@ -34,6 +35,11 @@ public final class EngineOptions {
   /** The device: {@code auto} or {@code cpu}. */
   public String device() {
     return from.device;
+  }
+
+  /** What the CUDA backend runs on; null: the libraries of this machine. */
+  public GpuLibraries gpu() {
+    return from.gpu;
   }
 
   /** Most rows of a batch; 0: measured. */
@@ -99,6 +105,7 @@ public final class EngineOptions {
    */
   public static final class Builder {
     private String device = "auto";
+    private GpuLibraries gpu;
     private int maxBatch;
     private int lanes;
     private int threadsPerLane;
@@ -123,6 +130,12 @@ public final class EngineOptions {
     /** The device: {@code auto} (the default) or {@code cpu}. */
     public Builder device(String value) {
       device = Objects.requireNonNull(value);
+      return this;
+    }
+
+    /** What the CUDA backend runs on; null, the default, takes the libraries of this machine. */
+    public Builder gpu(GpuLibraries value) {
+      gpu = value;
       return this;
     }
 
@@ -245,6 +258,7 @@ public final class EngineOptions {
     public EngineOptions build() {
       Builder copy = new Builder();
       copy.device = device;
+      copy.gpu = gpu;
       copy.maxBatch = maxBatch;
       copy.lanes = lanes;
       copy.threadsPerLane = threadsPerLane;

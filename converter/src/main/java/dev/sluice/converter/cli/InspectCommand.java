@@ -12,12 +12,9 @@ import dev.sluice.engine.stage.InputStage;
 import dev.sluice.engine.stage.OutputStage;
 import dev.sluice.engine.stage.Stage;
 import java.io.IOException;
-import java.io.InputStream;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -27,7 +24,11 @@ import java.util.SortedMap;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /**
  * {@code sluice inspect}: what is in a package or a model.
@@ -37,36 +38,32 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "inspect",
     mixinStandardHelpOptions = true,
-    description = "Shows signature, operators, batching and precision of a package or a model.")
+    description =
+        "Shows signature, operators, batching, precision and plans of a package or a model.")
 final class InspectCommand implements Callable<Integer> {
-  private static final byte[] ZIP = {'P', 'K', 3, 4};
   private static final String NOT_BUILT = "not tried; 'sluice build' proves it or says why not";
 
+  @Spec private CommandSpec spec;
   @Mixin private Output output;
 
   @Parameters(paramLabel = "PKG|MODEL.onnx", description = "A package or an ONNX model.")
   private Path file;
 
+  @Option(names = "--layers", description = "List the layers of each plan.")
+  private boolean layers;
+
   @Override
   public Integer call() throws IOException {
-    if (isPackage()) {
+    if (PackageFile.isPackage(file)) {
       inspectPackage();
+    } else if (layers) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--layers: a model has no plans; build a package with sluice build --device cuda");
     } else {
       inspectModel();
     }
     return 0;
-  }
-
-  private boolean isPackage() throws IOException {
-    if (file.toString().endsWith(".sluice")) {
-      return true;
-    }
-    if (!Files.isRegularFile(file)) {
-      return false;
-    }
-    try (InputStream in = Files.newInputStream(file)) {
-      return Arrays.equals(in.readNBytes(ZIP.length), ZIP);
-    }
   }
 
   private void inspectPackage() throws IOException {
@@ -76,6 +73,7 @@ final class InspectCommand implements Callable<Integer> {
       Manifest.Graph graph = manifest.graphs().values().iterator().next();
       byte[] onnx = opened.entry(graph.entry()).toArray(ValueLayout.JAVA_BYTE);
       OnnxModel model = ModelReader.read(Path.of(file + "!" + graph.entry()), onnx);
+      PlanReport plans = PlanReport.of(opened, Sluice.of(spec)::gpu);
       long sizeBytes = opened.bytes().byteSize();
       Map<String, Object> object = new LinkedHashMap<>();
       object.put("package", file.toString());
@@ -95,7 +93,7 @@ final class InspectCommand implements Callable<Integer> {
       object.put("batching", batching(manifest.batching()));
       object.put("profile", manifest.profile());
       object.put("precision", precision(manifest.precision()));
-      object.put("plans", List.of());
+      object.put("plans", plans.json());
       object.put("calibration", null);
       Optional<Tuning> tuning = Tuning.remembered(opened.packageHash());
       object.put("tuning", tuning.orElse(null));
@@ -111,9 +109,17 @@ final class InspectCommand implements Callable<Integer> {
           .row("parameters", count(manifest.parameters()))
           .row("opset", "" + graph.opset())
           .row("operators", operators(graph.nodes(), model.operators()))
-          .row("tuning", tuning.map(InspectCommand::text).orElse("not measured here yet"))
-          .row("hash", opened.packageHash());
-      output.print(object, table::print);
+          .row("tuning", tuning.map(InspectCommand::text).orElse("not measured here yet"));
+      plans.rows(table);
+      table.row("hash", opened.packageHash());
+      output.print(
+          object,
+          out -> {
+            table.print(out);
+            if (layers) {
+              plans.layers(out);
+            }
+          });
     }
   }
 

@@ -163,7 +163,7 @@ final class VerifyCommand implements Callable<Integer> {
 
   private Engine open(Path file, Served served, List<RunInputs> inputs)
       throws IOException, BackendException {
-    return Engine.open(file, OneCaller.options(device.device(), served, inputs));
+    return Engine.open(file, OneCaller.options(device.engine(), served, inputs));
   }
 
   /** The package to compare with; a model is packed as it is, without batching, in the folder. */

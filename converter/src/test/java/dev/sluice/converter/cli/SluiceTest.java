@@ -61,6 +61,8 @@ class SluiceTest {
     assertThat(cuda.get("missing").isEmpty()).isEqualTo(cuda.get("ok").asBoolean());
     assertThat(cuda.get("remedy").isEmpty()).isEqualTo(cuda.get("ok").asBoolean());
     assertThat(cuda.get("nvrtc").has("version")).isNotEqualTo(cuda.get("nvrtc").has("missing"));
+    assertThat(cuda.get("tensorRt").isNull()).isNotEqualTo(cuda.get("ok").asBoolean());
+    assertThat(cuda.get("redistributableBuilds").asString()).isEqualTo("not measured yet");
     assertThat(cuda.get("nvml").asString()).isNotBlank();
     assertThat(cuda.get("gpus").isEmpty()).isNotEqualTo(cuda.get("nvml").asString().equals("ok"));
     assertThat(Cli.run("doctor").done().out())
