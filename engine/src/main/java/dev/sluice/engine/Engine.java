@@ -83,6 +83,9 @@ public final class Engine implements AutoCloseable {
       opened = new Claims(backend, batchOptions);
       this.claims = opened;
       this.defaultQueue = declared == null ? null : claims.queue(declared);
+      if (defaultQueue != null) {
+        claims.prepare(defaultQueue);
+      }
     } catch (BackendException | RuntimeException e) {
       if (opened != null) {
         opened.close();
@@ -166,6 +169,14 @@ public final class Engine implements AutoCloseable {
   /** The device that serves: {@code cpu} or {@code cuda:0}. */
   public String device() {
     return backend.device();
+  }
+
+  /**
+   * How far answers may be from those of the model in plain 32-bit floats, beside what the package
+   * allows, as a part of an output's largest value: 0 on the CPU, more on a GPU.
+   */
+  public double relTolerance() {
+    return backend.relTolerance();
   }
 
   /** Whether requests share batches. */
@@ -362,12 +373,14 @@ public final class Engine implements AutoCloseable {
         EngineStats.Distribution.of(stages.get(Stage.RUN)),
         EngineStats.Distribution.of(stages.get(Stage.PRE)),
         EngineStats.Distribution.of(stages.get(Stage.POST)),
+        EngineStats.Distribution.of(stages.get(Stage.DEVICE)),
         EngineStats.Distribution.of(stages.get(Stage.READ)),
         EngineStats.Distribution.of(stages.get(Stage.ROWS)),
         EngineStats.counts(stages.get(Stage.ROWS)),
         Map.copyOf(refused),
         claims.quarantined(),
-        claims.usableLanes());
+        claims.usableLanes(),
+        backend.deviceStats());
   }
 
   /** What the engine failed with for good (a lost device, no lane left); null while it serves. */

@@ -2,6 +2,7 @@ package dev.sluice.engine;
 
 import dev.sluice.engine.batch.BatchOptions;
 import dev.sluice.engine.batch.NanoClock;
+import dev.sluice.engine.cuda.CudaOptions;
 import dev.sluice.engine.cuda.GpuLibraries;
 import java.time.Duration;
 import java.util.Objects;
@@ -32,14 +33,19 @@ public final class EngineOptions {
     return new Builder();
   }
 
-  /** The device: {@code auto} or {@code cpu}. */
+  /** The device: {@code auto}, {@code cpu}, {@code cuda} or {@code cuda:N}. */
   public String device() {
     return from.device;
   }
 
-  /** What the CUDA backend runs on; null: the libraries of this machine. */
+  /** What a GPU is driven by; null for what this machine has. */
   public GpuLibraries gpu() {
     return from.gpu;
+  }
+
+  /** How a GPU serves. */
+  public CudaOptions cuda() {
+    return from.cuda;
   }
 
   /** Most rows of a batch; 0: measured. */
@@ -106,6 +112,7 @@ public final class EngineOptions {
   public static final class Builder {
     private String device = "auto";
     private GpuLibraries gpu;
+    private CudaOptions cuda = CudaOptions.defaults();
     private int maxBatch;
     private int lanes;
     private int threadsPerLane;
@@ -127,15 +134,27 @@ public final class EngineOptions {
 
     private Builder() {}
 
-    /** The device: {@code auto} (the default) or {@code cpu}. */
+    /**
+     * The device: {@code auto} (the default), {@code cpu}, {@code cuda} or {@code cuda:N}. {@code
+     * auto} takes the first GPU where there is one with TensorRT, and the CPU where there is none
+     * or the package does not open there, which the log says.
+     */
     public Builder device(String value) {
       device = Objects.requireNonNull(value);
       return this;
     }
 
-    /** What the CUDA backend runs on; null, the default, takes the libraries of this machine. */
+    /**
+     * Drives a GPU by these, a simulated one for instance; null, the default, by this machine's.
+     */
     public Builder gpu(GpuLibraries value) {
       gpu = value;
+      return this;
+    }
+
+    /** How a GPU serves. */
+    public Builder cuda(CudaOptions value) {
+      cuda = Objects.requireNonNull(value);
       return this;
     }
 
@@ -259,6 +278,7 @@ public final class EngineOptions {
       Builder copy = new Builder();
       copy.device = device;
       copy.gpu = gpu;
+      copy.cuda = cuda;
       copy.maxBatch = maxBatch;
       copy.lanes = lanes;
       copy.threadsPerLane = threadsPerLane;

@@ -1,7 +1,9 @@
 package dev.sluice.engine;
 
+import dev.sluice.engine.backend.DeviceStats;
 import java.util.Collections;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.HdrHistogram.Histogram;
@@ -15,14 +17,18 @@ import org.HdrHistogram.HistogramIterationValue;
  * @param writeNs nanoseconds from the claim to the submit of a batch's first request
  * @param waitNs nanoseconds from that submit to the run
  * @param runNs nanoseconds of a run in the backend, stages included
- * @param preNs nanoseconds of a run that the stages before the model took; empty without stages
- * @param postNs nanoseconds of a run that the stages after the model took; empty without stages
+ * @param preNs nanoseconds of a run that the stages before the model took; empty without stages,
+ *     and on a GPU, where they are not told apart from the model
+ * @param postNs the same of the stages after the model
+ * @param deviceNs nanoseconds that the device worked on a run, copies from and to the host left
+ *     out; empty unless {@code CudaOptions.timed}
  * @param readNs nanoseconds from the end of the run to the close of the batch's last request
  * @param batchRows rows of a run
  * @param runsByRows number of runs by their rows; exact up to 255 rows, to 1 % above
  * @param refused refused claims by reason; reasons that did not occur are left out
  * @param quarantined batch buffers that late callers hold now
  * @param usableLanes lanes that can run batches now
+ * @param device what the backend holds on its device; empty on the CPU
  */
 public record EngineStats(
     Distribution writeNs,
@@ -30,12 +36,14 @@ public record EngineStats(
     Distribution runNs,
     Distribution preNs,
     Distribution postNs,
+    Distribution deviceNs,
     Distribution readNs,
     Distribution batchRows,
     SortedMap<Integer, Long> runsByRows,
     Map<Admission, Long> refused,
     int quarantined,
-    int usableLanes) {
+    int usableLanes,
+    Optional<DeviceStats> device) {
 
   /**
    * Percentiles of what was counted, exact to 1 %.

@@ -45,6 +45,37 @@ public interface Inputs {
    */
   ImageRows image(String name);
 
+  /**
+   * Takes an input from device memory that the caller holds, in place of the memory of {@link
+   * #input(int)}: all rows of this request, C order, copied on the device when the batch runs. What
+   * is there must be complete (the caller's own streams synchronized) before the request is
+   * submitted, and stay until it has its answer. Takes no heap memory once each buffer of the
+   * engine was used so.
+   *
+   * @param device a segment whose address is a {@code CUdeviceptr} of the device that serves
+   * @throws IllegalArgumentException where it has another size than this request's rows, or is no
+   *     memory of that device
+   * @throws UnsupportedOperationException where the engine does not serve on a CUDA device
+   * @throws IllegalStateException as {@link #input(int)}
+   */
+  default void deviceInput(int index, MemorySegment device) {
+    throw new UnsupportedOperationException("these inputs are memory of the host");
+  }
+
+  /**
+   * Puts an output into device memory that the caller holds, in place of the memory of {@link
+   * Outputs#output(int)}, which then has nothing of use: all rows of this request, complete when it
+   * has its answer.
+   *
+   * @param device as in {@link #deviceInput}
+   * @throws IllegalArgumentException as {@link #deviceInput}
+   * @throws UnsupportedOperationException as {@link #deviceInput}
+   * @throws IllegalStateException as {@link #deviceInput}
+   */
+  default void deviceOutput(int index, MemorySegment device) {
+    throw new UnsupportedOperationException("these inputs are memory of the host");
+  }
+
   /** Sets the elements of an input of type STRING. Allocates. */
   void strings(int index, String... values);
 }

@@ -5,6 +5,8 @@ import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.cpu.CpuBackend;
 import dev.sluice.engine.cpu.CpuModel;
 import dev.sluice.engine.cpu.CpuOptions;
+import dev.sluice.engine.cuda.CudaBackend;
+import dev.sluice.engine.cuda.GpuLibraries;
 import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.format.PackageException;
 import dev.sluice.engine.format.PackageReader;
@@ -23,6 +25,8 @@ import java.util.concurrent.FutureTask;
  * <p>Thread safety: used by one thread.
  */
 final class PackageOpener {
+  private static final System.Logger LOG = System.getLogger(PackageOpener.class.getName());
+
   private final Path file;
   private final EngineOptions options;
 
@@ -30,9 +34,9 @@ final class PackageOpener {
     this.file = file;
     this.options = options;
     String device = options.device();
-    if (!device.equals("auto") && !device.equals("cpu")) {
+    if (!device.equals("auto") && !device.equals("cpu") && !CudaOpener.names(device)) {
       throw new IllegalArgumentException(
-          "device '" + device + "' is not served by this version: use 'cpu' or 'auto'");
+          "device '" + device + "' is not served: use 'cpu', 'cuda', 'cuda:N' or 'auto'");
     }
   }
 
@@ -48,26 +52,82 @@ final class PackageOpener {
                   });
       Thread.ofPlatform().daemon(true).name("sluice-verify").start(verified);
       boolean sound = false;
-      Backend backend = null;
       try {
-        Tuning tuning = tuning(opened, verified);
-        backend = verifiedBackend(opened, tuning.threadsPerLane(), verified);
+        Engine engine = open(opened, verified);
         sound = true;
-        if (options.selfTest()) {
-          SelfTest.run(opened, backend);
-        }
-        Backend served = backend;
-        backend = null;
-        return new Engine(
-            served, batched(opened), tuning.maxBatch(), tuning.lanes(), tuning, options);
+        return engine;
       } finally {
-        if (backend != null) {
-          backend.close();
-        }
         if (!sound) {
           quietly(verified);
         }
       }
+    }
+  }
+
+  private Engine open(SluicePackage opened, FutureTask<Void> verified)
+      throws IOException, BackendException {
+    if (CudaOpener.names(options.device())) {
+      await(verified);
+      return openOn(CudaOpener.of(options), opened);
+    }
+    if (options.device().equals("auto") && gpuIsThere()) {
+      await(verified);
+      try {
+        return openOn(CudaOpener.of(options), opened);
+      } catch (BackendException e) {
+        LOG.log(
+            System.Logger.Level.WARNING,
+            "{0} is served on the CPU, since it does not open on the GPU; device(\"cpu\") says so"
+                + " without trying: {1}",
+            file,
+            e.getMessage());
+      }
+    }
+    return openOnCpu(opened, verified);
+  }
+
+  private boolean gpuIsThere() {
+    return options.gpu() != null || GpuLibraries.ofMachine().libraries().isPresent();
+  }
+
+  private Engine openOn(CudaOpener opener, SluicePackage opened)
+      throws IOException, BackendException {
+    CudaBackend backend = opener.open(opened);
+    try {
+      selfTest(opened, backend);
+      Tuning tuning = deviceTuning(opened, opener, backend);
+      CudaBackend served = backend;
+      backend = null;
+      return new Engine(
+          served, batched(opened), tuning.maxBatch(), tuning.lanes(), tuning, options);
+    } finally {
+      if (backend != null) {
+        backend.close();
+      }
+    }
+  }
+
+  private Engine openOnCpu(SluicePackage opened, FutureTask<Void> verified)
+      throws IOException, BackendException {
+    Tuning tuning = tuning(opened, verified);
+    Backend backend = verifiedBackend(opened, tuning.threadsPerLane(), verified);
+    try {
+      selfTest(opened, backend);
+      Backend served = backend;
+      backend = null;
+      return new Engine(
+          served, batched(opened), tuning.maxBatch(), tuning.lanes(), tuning, options);
+    } finally {
+      if (backend != null) {
+        backend.close();
+      }
+    }
+  }
+
+  private void selfTest(SluicePackage opened, Backend backend)
+      throws IOException, BackendException {
+    if (options.selfTest()) {
+      SelfTest.run(opened, backend);
     }
   }
 
@@ -98,27 +158,49 @@ final class PackageOpener {
 
   private Tuning tuning(SluicePackage opened, FutureTask<Void> verified)
       throws IOException, BackendException {
-    Manifest manifest = opened.manifest();
-    boolean batched = batched(opened);
-    int profileRows =
-        batched ? Math.toIntExact(Math.min(manifest.profile().rows().max(), 4096)) : 1;
     int cores = Runtime.getRuntime().availableProcessors();
+    int profileRows = profileRows(opened);
     Tuning tuning = null;
-    if (needsTuning(batched)) {
+    if (needsTuning(batched(opened))) {
       String key = Tuner.key(opened.packageHash());
       tuning = Tuner.recall(key);
       if (tuning == null && Engine.noneServes()) {
         await(verified);
         tuning =
-            Tuner.measure(threads -> backend(opened, threads), batched, profileRows, cores, key);
+            Tuner.measure(
+                threads -> backend(opened, threads), batched(opened), profileRows, cores, key);
       }
     }
-    if (tuning == null) {
-      tuning = TuningChoice.unmeasured(cores, profileRows);
+    return chosen(
+        tuning == null ? TuningChoice.unmeasured(cores, profileRows) : tuning, profileRows);
+  }
+
+  private Tuning deviceTuning(SluicePackage opened, CudaOpener opener, CudaBackend backend)
+      throws BackendException {
+    int profileRows = profileRows(opened);
+    Tuning tuning = null;
+    if (needsTuning(batched(opened))) {
+      String key = Tuner.deviceKey(opened.packageHash(), opener.tuningKey());
+      tuning = Tuner.recall(key);
+      if (tuning == null && Engine.noneServes()) {
+        tuning = Tuner.measureDevice(backend, batched(opened), profileRows, key);
+      }
     }
+    return chosen(
+        tuning == null ? TuningChoice.unmeasuredDevice(profileRows) : tuning, profileRows);
+  }
+
+  private static int profileRows(SluicePackage opened) {
+    return batched(opened)
+        ? Math.toIntExact(Math.min(opened.manifest().profile().rows().max(), 4096))
+        : 1;
+  }
+
+  /** What options say, and for the rest what was measured. */
+  private Tuning chosen(Tuning tuning, int profileRows) {
     int maxBatch = options.maxBatch() > 0 ? options.maxBatch() : tuning.maxBatch();
     return new Tuning(
-        batched ? Math.min(maxBatch, profileRows) : 1,
+        Math.min(maxBatch, profileRows),
         options.lanes() > 0 ? options.lanes() : tuning.lanes(),
         options.threadsPerLane() > 0 ? options.threadsPerLane() : tuning.threadsPerLane(),
         options.maxDelayNs(tuning.maxDelayNs()),

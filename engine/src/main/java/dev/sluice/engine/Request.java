@@ -299,6 +299,18 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
   }
 
   @Override
+  public void deviceInput(int index, MemorySegment device) {
+    Slot mine = writable();
+    mine.batch().memory().deviceInput(index, mine.startRow(), mine.rows(), device);
+  }
+
+  @Override
+  public void deviceOutput(int index, MemorySegment device) {
+    Slot mine = writable();
+    mine.batch().memory().deviceOutput(index, mine.startRow(), mine.rows(), device);
+  }
+
+  @Override
   public MemorySegment output(int index) {
     Slot mine = readable();
     return guard(mine.batch().outputRows(index, mine.startRow(), mine.rows()));

@@ -33,6 +33,9 @@ final class Tuner {
   /** Shortest time over which one timing is taken. */
   private static final long SLICE_NS = 20_000_000;
 
+  /** A device captures a run's graph at the second time, and first launches it then. */
+  private static final int WARM_UPS = 2;
+
   /** Most memory of a trial's inputs: a batch that needs more is not worth its time to fill it. */
   static final long MAX_INPUT_BYTES = 256L << 20;
 
@@ -63,6 +66,11 @@ final class Tuner {
             OnnxRuntimeLibrary.PINNED_VERSION,
             cpuModel(),
             "" + Runtime.getRuntime().availableProcessors()));
+  }
+
+  /** The key under which a result on a device is remembered. */
+  static String deviceKey(String packageHash, String device) {
+    return sha256(String.join("|", packageHash, device));
   }
 
   /** What was remembered, or null. */
@@ -117,23 +125,46 @@ final class Tuner {
     return tuning;
   }
 
+  /**
+   * Measures on a device, where runs take no core of the host.
+   *
+   * @param backend stays open
+   */
+  static Tuning measureDevice(Backend backend, boolean batched, int profileRows, String key)
+      throws BackendException {
+    Tuner tuner = new Tuner();
+    tuner.measure(backend, 1, batched, profileRows);
+    if (tuner.timings.isEmpty()) {
+      return TuningChoice.unmeasuredDevice(profileRows);
+    }
+    Tuning tuning = TuningChoice.ofDevice(tuner.timings);
+    LOG.log(System.Logger.Level.DEBUG, () -> "measured on the device: " + tuning);
+    remember(key, tuning);
+    return tuning;
+  }
+
   private void measure(Opener opener, int threads, boolean batched, int profileRows)
       throws BackendException {
     try (Backend backend = opener.open(threads)) {
-      ShapeKey shape = ShapeKey.ofDeclared(backend.signature(), batched);
-      if (shape == null) {
-        return;
-      }
-      int most = batched ? mostRows(backend.signature(), shape, profileRows) : 1;
-      try (BatchMemory memory = backend.allocate(shape, most);
-          Lane lane = backend.openLane(0)) {
-        backend.stages().fillSizes(memory);
-        for (int rows = 1; rows <= most; rows = next(rows, most)) {
-          long runNs = time(lane, memory, rows);
-          timings.add(new Tuning.Timing(threads, rows, runNs));
-          if (runNs > LONGEST_RUN_NS || System.nanoTime() - untilNs > 0) {
-            return;
-          }
+      measure(backend, threads, batched, profileRows);
+    }
+  }
+
+  private void measure(Backend backend, int threads, boolean batched, int profileRows)
+      throws BackendException {
+    ShapeKey shape = ShapeKey.ofDeclared(backend.signature(), batched);
+    if (shape == null) {
+      return;
+    }
+    int most = batched ? mostRows(backend.signature(), shape, profileRows) : 1;
+    try (BatchMemory memory = backend.allocate(shape, most);
+        Lane lane = backend.openLane(0)) {
+      backend.stages().fillSizes(memory);
+      for (int rows = 1; rows <= most; rows = next(rows, most)) {
+        long runNs = time(lane, memory, rows);
+        timings.add(new Tuning.Timing(threads, rows, runNs));
+        if (runNs > LONGEST_RUN_NS || System.nanoTime() - untilNs > 0) {
+          return;
         }
       }
     }
@@ -153,7 +184,9 @@ final class Tuner {
   }
 
   private long time(Lane lane, BatchMemory memory, int rows) throws BackendException {
-    lane.run(memory, rows);
+    for (int i = 0; i < WARM_UPS; i++) {
+      lane.run(memory, rows);
+    }
     long best = Long.MAX_VALUE;
     long startNs = System.nanoTime();
     long nowNs = startNs;

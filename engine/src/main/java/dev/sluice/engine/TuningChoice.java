@@ -28,6 +28,12 @@ final class TuningChoice {
   /** Lanes per core of a model with short runs, so that few callers have to wait for one. */
   static final int LANES_PER_CORE = 16;
 
+  /** One lane copies while another computes: assumed, not measured. */
+  static final int DEVICE_LANES = 2;
+
+  /** Single rows of a small model leave most of a device idle: assumed, not measured. */
+  static final int DEVICE_LANES_OF_ROWS = 4;
+
   static final long SHORTEST_DELAY_NS = 50_000;
   static final long LONGEST_DELAY_NS = 1_000_000;
   static final long UNMEASURED_DELAY_NS = 200_000;
@@ -53,6 +59,42 @@ final class TuningChoice {
     }
     return new Tuning(
         chosen.rows(), lanes, chosen.threads(), delayNs(chosen, timings), true, timings);
+  }
+
+  /** What is taken on a device where nothing may be measured. */
+  static Tuning unmeasuredDevice(int profileRows) {
+    Tuning cpu = unmeasured(1, profileRows);
+    return new Tuning(profileRows, deviceLanes(profileRows), 1, cpu.maxDelayNs(), false, List.of());
+  }
+
+  /**
+   * On a device runs share its processors, however many lanes there are, and waking callers costs
+   * it nothing: the smallest batch wins whose rate comes within {@value #NEAR} of the best.
+   */
+  static Tuning ofDevice(List<Tuning.Timing> timings) {
+    double most = 0;
+    double single = 0;
+    for (Tuning.Timing timing : timings) {
+      most = Math.max(most, deviceRate(timing));
+      single = timing.rows() == 1 ? deviceRate(timing) : single;
+    }
+    Tuning.Timing chosen = null;
+    for (Tuning.Timing timing : timings) {
+      boolean fits = most > GAIN * single ? deviceRate(timing) >= NEAR * most : timing.rows() == 1;
+      if (fits && (chosen == null || timing.rows() < chosen.rows())) {
+        chosen = timing;
+      }
+    }
+    return new Tuning(
+        chosen.rows(), deviceLanes(chosen.rows()), 1, delayNs(chosen, timings), true, timings);
+  }
+
+  private static double deviceRate(Tuning.Timing timing) {
+    return (double) timing.rows() / timing.runNs();
+  }
+
+  private static int deviceLanes(int rows) {
+    return rows == 1 ? DEVICE_LANES_OF_ROWS : DEVICE_LANES;
   }
 
   /** An idle lane waits for company as long as a run of one row takes, in bounds. */

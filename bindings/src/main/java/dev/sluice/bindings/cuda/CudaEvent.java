@@ -18,17 +18,34 @@ public final class CudaEvent extends CudaObject {
   }
 
   /**
-   * Makes an event in the current context.
+   * Makes an event in the current context, whose {@link #await} waits as the context was made to.
    *
    * @param label for messages
    * @param timed whether it keeps the time; one that does not costs less
    * @throws CudaException where the driver refuses
    */
   public static CudaEvent create(CudaApi api, String label, boolean timed) {
+    return create(api, label, timed, CudaConstants.CU_EVENT_DEFAULT);
+  }
+
+  /**
+   * Makes an event in the current context, whose {@link #await} blocks the thread whatever the
+   * context's flags say: it takes no core, and comes back later than one that spins.
+   *
+   * @param label for messages
+   * @param timed whether it keeps the time; one that does not costs less
+   * @throws CudaException where the driver refuses
+   */
+  public static CudaEvent blocking(CudaApi api, String label, boolean timed) {
+    return create(api, label, timed, CudaConstants.CU_EVENT_BLOCKING_SYNC);
+  }
+
+  private static CudaEvent create(CudaApi api, String label, boolean timed, int wait) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment out = arena.allocate(JAVA_LONG);
-      int flags = timed ? CudaConstants.CU_EVENT_DEFAULT : CudaConstants.CU_EVENT_DISABLE_TIMING;
-      CudaStatus.check(api, api.cuEventCreate(out, flags), "cuEventCreate", label);
+      int flags = wait | (timed ? 0 : CudaConstants.CU_EVENT_DISABLE_TIMING);
+      CudaStatus.check(
+          api, api.cuEventCreate(out, flags), "cuEventCreate", label + ", flags " + flags);
       return new CudaEvent(
           api,
           CudaHandles.own(
@@ -72,7 +89,7 @@ public final class CudaEvent extends CudaObject {
     }
   }
 
-  /** Blocks until the latest record has passed. */
+  /** Waits until the latest record has passed. */
   public void await() {
     long raw = enter();
     try {

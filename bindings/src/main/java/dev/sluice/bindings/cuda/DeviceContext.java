@@ -86,6 +86,19 @@ public final class DeviceContext implements AutoCloseable {
     return before;
   }
 
+  /**
+   * The same for closing what was made in the context: where the device is lost nothing is thrown,
+   * since nothing is left there to give back.
+   */
+  public long enterForClose(MemorySegment scratch) {
+    try {
+      return enter(scratch);
+    } catch (CudaException e) {
+      CudaHandles.checkReleased(api, e.statusCode(), "cuCtxSetCurrent", context.toString());
+      return context.raw();
+    }
+  }
+
   /** Makes current what was current before, unless its owner destroyed it meanwhile. */
   public void leave(long before) {
     if (before != context.raw()) {

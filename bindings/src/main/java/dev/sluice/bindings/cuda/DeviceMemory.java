@@ -60,48 +60,81 @@ public final class DeviceMemory extends CudaObject {
    *     device's, or shorter
    */
   public static DeviceMemory wrap(CudaApi api, String label, long address, long sizeBytes) {
-    String what = label + ", " + sizeBytes + " bytes at 0x" + Long.toHexString(address);
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment out = arena.allocate(JAVA_LONG);
-      CudaStatus.check(api, api.cuCtxGetDevice(out), "cuCtxGetDevice", what);
-      int device = out.get(JAVA_INT, 0);
-      int type = attribute(api, out, CudaConstants.CU_POINTER_ATTRIBUTE_MEMORY_TYPE, address, what);
-      int owner =
-          attribute(api, out, CudaConstants.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL, address, what);
-      String wrong = "";
-      if (type != CudaConstants.CU_MEMORYTYPE_DEVICE) {
-        wrong = "it is host memory: copy it to the device first";
-      } else if (owner != device) {
-        wrong = "it is memory of device " + owner + ", the context is of device " + device;
-      } else {
-        attribute(api, out, CudaConstants.CU_POINTER_ATTRIBUTE_RANGE_START_ADDR, address, what);
-        long start = out.get(JAVA_LONG, 0);
-        attribute(api, out, CudaConstants.CU_POINTER_ATTRIBUTE_RANGE_SIZE, address, what);
-        long left = start + out.get(JAVA_LONG, 0) - address;
-        wrong = sizeBytes < 0 || sizeBytes > left ? "only " + left + " bytes are there" : "";
-      }
-      if (!wrong.isEmpty()) {
-        throw new CudaException(
-            "cuPointerGetAttribute",
-            what,
-            CudaStatus.INVALID_VALUE.cName(),
-            CudaStatus.INVALID_VALUE.code(),
-            wrong,
-            CudaStatus.INVALID_VALUE.remedy());
-      }
-      return new DeviceMemory(
-          api, NativeHandle.own("borrowed device memory", label, address, _ -> {}), sizeBytes);
+      check(api, arena.allocate(JAVA_LONG), label, address, sizeBytes);
+    }
+    return new DeviceMemory(
+        api, NativeHandle.own("borrowed device memory", label, address, _ -> {}), sizeBytes);
+  }
+
+  /**
+   * Asks the driver whether an address is memory of the current context's device. Takes no heap
+   * memory where it is.
+   *
+   * @param scratch 8 bytes of native memory
+   * @param label for messages
+   * @param address a {@code CUdeviceptr}
+   * @param sizeBytes how much of it is used
+   * @throws CudaException where the driver does not know the address, or it is host memory, another
+   *     device's, or shorter
+   */
+  public static void check(
+      CudaApi api, MemorySegment scratch, String label, long address, long sizeBytes) {
+    int status = api.cuCtxGetDevice(scratch);
+    if (status != CudaApi.CUDA_SUCCESS) {
+      throw CudaStatus.exception(api, status, "cuCtxGetDevice", what(label, address, sizeBytes));
+    }
+    int device = scratch.get(JAVA_INT, 0);
+    ask(api, scratch, CudaConstants.CU_POINTER_ATTRIBUTE_MEMORY_TYPE, label, address, sizeBytes);
+    int type = scratch.get(JAVA_INT, 0);
+    ask(api, scratch, CudaConstants.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL, label, address, sizeBytes);
+    int owner = scratch.get(JAVA_INT, 0);
+    if (type != CudaConstants.CU_MEMORYTYPE_DEVICE) {
+      throw wrong(label, address, sizeBytes, "it is host memory: copy it to the device first");
+    }
+    if (owner != device) {
+      String other = "it is memory of device " + owner + ", the context is of device " + device;
+      throw wrong(label, address, sizeBytes, other);
+    }
+    ask(
+        api,
+        scratch,
+        CudaConstants.CU_POINTER_ATTRIBUTE_RANGE_START_ADDR,
+        label,
+        address,
+        sizeBytes);
+    long start = scratch.get(JAVA_LONG, 0);
+    ask(api, scratch, CudaConstants.CU_POINTER_ATTRIBUTE_RANGE_SIZE, label, address, sizeBytes);
+    long left = start + scratch.get(JAVA_LONG, 0) - address;
+    if (sizeBytes < 0 || sizeBytes > left) {
+      throw wrong(label, address, sizeBytes, "only " + left + " bytes are there");
     }
   }
 
-  private static int attribute(
-      CudaApi api, MemorySegment out, int attribute, long address, String what) {
-    CudaStatus.check(
-        api,
-        api.cuPointerGetAttribute(out, attribute, address),
+  private static String what(String label, long address, long sizeBytes) {
+    return label + ", " + sizeBytes + " bytes at 0x" + Long.toHexString(address);
+  }
+
+  private static CudaException wrong(String label, long address, long sizeBytes, String why) {
+    return new CudaException(
         "cuPointerGetAttribute",
-        what + ", attribute " + attribute);
-    return out.get(JAVA_INT, 0);
+        what(label, address, sizeBytes),
+        CudaStatus.INVALID_VALUE.cName(),
+        CudaStatus.INVALID_VALUE.code(),
+        why,
+        CudaStatus.INVALID_VALUE.remedy());
+  }
+
+  private static void ask(
+      CudaApi api, MemorySegment out, int attribute, String label, long address, long sizeBytes) {
+    int status = api.cuPointerGetAttribute(out, attribute, address);
+    if (status != CudaApi.CUDA_SUCCESS) {
+      throw CudaStatus.exception(
+          api,
+          status,
+          "cuPointerGetAttribute",
+          what(label, address, sizeBytes) + ", attribute " + attribute);
+    }
   }
 
   /** How large it is. */

@@ -472,6 +472,10 @@ final class Driver {
   }
 
   long createEvent(int flags) {
+    int known = CudaConstants.CU_EVENT_BLOCKING_SYNC | CudaConstants.CU_EVENT_DISABLE_TIMING;
+    if ((flags & ~known) != 0) {
+      throw SimulatedCuda.invalid("event flags " + flags);
+    }
     SimEvent event = new SimEvent(current(), flags);
     event.handle = handles.add(event);
     return event.handle;

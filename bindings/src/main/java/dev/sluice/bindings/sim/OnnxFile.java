@@ -22,6 +22,10 @@ final class OnnxFile {
   private static final int MODEL_GRAPH = 7;
   private static final int GRAPH_NODE = 1;
   private static final int GRAPH_INITIALIZER = 5;
+  private static final int GRAPH_OUTPUT = 12;
+  private static final int VALUE_NAME = 1;
+  private static final int NODE_INPUT = 1;
+  private static final int NODE_OUTPUT = 2;
   private static final int NODE_NAME = 3;
   private static final int NODE_OPERATOR = 4;
   private static final int TENSOR_DIMS = 1;
@@ -42,8 +46,10 @@ final class OnnxFile {
    * @param index its place in the graph
    * @param name may be empty
    * @param operator such as {@code MatMul}
+   * @param inputs tensors, empty where an optional one is left out
+   * @param outputs tensors, empty where an optional one is left out
    */
-  record Node(int index, String name, String operator) {
+  record Node(int index, String name, String operator, List<String> inputs, List<String> outputs) {
     /** The name, or one that tells it from others. */
     String label() {
       return name.isEmpty() ? operator + "_" + index : name;
@@ -55,7 +61,8 @@ final class OnnxFile {
    *
    * @param sizeBytes what its type and its dimensions make
    */
-  record Weights(String name, long sizeBytes, boolean external) {}
+  record Weights(
+      String name, ElementType type, List<Long> dims, long sizeBytes, boolean external) {}
 
   /** A field: where its tag begins, where what it holds begins and ends; a number's value. */
   private record Field(int number, int type, int from, int begin, int end, long value) {}
@@ -89,7 +96,13 @@ final class OnnxFile {
         continue;
       }
       if (field.number == GRAPH_NODE) {
-        nodes.add(new Node(nodes.size(), text(field, NODE_NAME), text(field, NODE_OPERATOR)));
+        nodes.add(
+            new Node(
+                nodes.size(),
+                text(field, NODE_NAME),
+                text(field, NODE_OPERATOR),
+                texts(field, NODE_INPUT),
+                texts(field, NODE_OUTPUT)));
       } else if (field.number == GRAPH_INITIALIZER) {
         Weights read = weights(field);
         weights.put(read.name, read);
@@ -107,39 +120,45 @@ final class OnnxFile {
   }
 
   private String text(Field message, int number) {
+    List<String> all = texts(message, number);
+    return all.isEmpty() ? "" : all.getFirst();
+  }
+
+  private List<String> texts(Field message, int number) {
+    List<String> texts = new ArrayList<>();
     for (Field field : fields(message.begin, message.end)) {
       if (field.number == number && field.type == LENGTH) {
-        return new String(bytes, field.begin, field.end - field.begin, StandardCharsets.UTF_8);
+        texts.add(new String(bytes, field.begin, field.end - field.begin, StandardCharsets.UTF_8));
       }
     }
-    return "";
+    return List.copyOf(texts);
   }
 
   private Weights weights(Field tensor) {
-    long elements = 1;
-    int type = 0;
+    List<Long> dims = new ArrayList<>();
+    int code = 0;
     boolean external = false;
     for (Field field : fields(tensor.begin, tensor.end)) {
       switch (field.number) {
         case TENSOR_DIMS -> {
           if (field.type == VARINT) {
-            elements = Math.multiplyExact(elements, field.value);
+            dims.add(field.value);
           } else {
             Cursor packed = new Cursor(field.begin);
             while (packed.at < field.end) {
-              elements = Math.multiplyExact(elements, packed.varint(field.end));
+              dims.add(packed.varint(field.end));
             }
           }
         }
-        case TENSOR_TYPE -> type = (int) field.value;
+        case TENSOR_TYPE -> code = (int) field.value;
         case TENSOR_LOCATION -> external = field.value == 1;
         default -> {}
       }
     }
-    String name = text(tensor, TENSOR_NAME);
-    long sizeBytes =
-        type == ElementType.STRING.code() ? -1 : ElementType.ofCode(type).byteSize(elements);
-    return new Weights(name, sizeBytes, external);
+    ElementType type = ElementType.ofCode(code);
+    long elements = dims.stream().reduce(1L, Math::multiplyExact);
+    long sizeBytes = type == ElementType.STRING ? -1 : type.byteSize(elements);
+    return new Weights(text(tensor, TENSOR_NAME), type, List.copyOf(dims), sizeBytes, external);
   }
 
   /**
@@ -166,6 +185,30 @@ final class OnnxFile {
       } else {
         out.write(bytes, field.from, field.end - field.from);
       }
+    }
+    return out.toByteArray();
+  }
+
+  /**
+   * The file with more outputs behind those that it has.
+   *
+   * @param tensors which are neither inputs nor outputs of the graph
+   */
+  byte[] withOutputs(List<String> tensors) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream(bytes.length);
+    for (Field field : fields(0, bytes.length)) {
+      if (field.number != MODEL_GRAPH || field.type != LENGTH) {
+        out.write(bytes, field.from, field.end - field.from);
+        continue;
+      }
+      ByteArrayOutputStream graph = new ByteArrayOutputStream();
+      graph.write(bytes, field.begin, field.end - field.begin);
+      for (String tensor : tensors) {
+        ByteArrayOutputStream value = new ByteArrayOutputStream();
+        put(value, VALUE_NAME, tensor.getBytes(StandardCharsets.UTF_8));
+        put(graph, GRAPH_OUTPUT, value.toByteArray());
+      }
+      put(out, MODEL_GRAPH, graph.toByteArray());
     }
     return out.toByteArray();
   }

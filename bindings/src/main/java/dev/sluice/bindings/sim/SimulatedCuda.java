@@ -1175,6 +1175,32 @@ public final class SimulatedCuda implements CudaApi, AutoCloseable {
     });
   }
 
+  /** How many bytes of one allocation lie from an address on; 0 where there is none. */
+  long sizeFrom(long address) {
+    return driver.locked(() -> {
+      Allocation found = driver.memory.find(address);
+      return found == null ? 0 : found.sizeBytes - (address - found.address);
+    });
+  }
+
+  /**
+   * A copy of the bytes at an address, out of the order of streams.
+   *
+   * @throws IllegalArgumentException where they are not all of one allocation
+   */
+  MemorySegment copyOf(long address, long sizeBytes) {
+    return driver.locked(() -> {
+      Allocation found = driver.memory.find(address);
+      if (sizeBytes > 0 && (found == null || !found.contains(address, sizeBytes))) {
+        throw new IllegalArgumentException(
+            "no memory of " + sizeBytes + " bytes lies at 0x" + Long.toHexString(address));
+      }
+      return sizeBytes == 0
+          ? MemorySegment.ofArray(new byte[0])
+          : MemorySegment.ofArray(found.slice(address, sizeBytes).toArray(JAVA_BYTE));
+    });
+  }
+
   /**
    * Whether a stream captures.
    *

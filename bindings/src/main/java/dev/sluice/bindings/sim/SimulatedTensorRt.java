@@ -22,15 +22,24 @@ import java.util.concurrent.atomic.AtomicInteger;
  * share it at the same time are reported as a race. One whose context was closed meanwhile fails
  * late, as does one that runs out of its memory.
  *
+ * <p>Outputs whose shapes depend on data (behind NonZero, NonMaxSuppression, Unique or Compress)
+ * have -1 in their shape, and as the most bytes what they take where each such dimension is as
+ * large as the largest input of these operators; what comes later may be larger still, and fails
+ * late. An enqueue asks their allocators, when the stream's earlier work is done and a run of its
+ * own has told the shape; without an allocator their address must have room for the most. A
+ * profiler hears of the graph's nodes, under the names that the inspector gives, and of the same
+ * part of the run's time, measured on the host, for each. The inspector's JSON has the form of
+ * TensorRT's.
+ *
  * <p>It is stricter than TensorRT: a context has no range of shapes until one is chosen, loses its
  * shapes with that, and enqueues into a stream that captures only after a run of the same shapes
  * outside of a capture, which the developer's guide asks for. Closing what other open objects were
  * made from throws. Memory of another context is refused at the enqueue.
  *
- * <p>Not simulated are: shape tensors (an input counts as none; its values are read on the device);
- * outputs whose shapes depend on data (a run fails late where they are not those of inputs of all
- * zeros); external initializers of graphs inside of nodes; precision: plans compute what ONNX
- * Runtime computes.
+ * <p>Not simulated are: shape tensors (an input counts as none; its values are read on the device;
+ * where a shape depends on them, or on data inside of nodes' graphs, a run fails late if it is not
+ * that of inputs of all zeros); external initializers of graphs inside of nodes; precision: plans
+ * compute what ONNX Runtime computes.
  *
  * <p>Thread safety: as the interface says.
  */

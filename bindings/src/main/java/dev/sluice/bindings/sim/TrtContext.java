@@ -4,7 +4,7 @@ import dev.sluice.bindings.cuda.CudaApi;
 import dev.sluice.bindings.cuda.CudaStatus;
 import dev.sluice.bindings.tensorrt.TensorRtApi;
 import dev.sluice.bindings.tensorrt.TensorRtApi.OptProfileSelector;
-import java.util.ArrayList;
+
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -16,13 +16,14 @@ import java.util.Map;
  * <p>Thread safety: one thread at a time.
  */
 final class TrtContext extends TrtObject implements TensorRtApi.ExecutionContext {
-  private static final String ENQUEUE = "IExecutionContext::enqueueV3: ";
+  static final String ENQUEUE = "IExecutionContext::enqueueV3: ";
 
   private final TrtEngine engine;
   private final SimContext context;
   private final Map<String, long[]> shapes = new HashMap<>();
-  private final Map<String, Long> addresses = new HashMap<>();
-  private Map<String, long[]> outputs;
+  private final TrtProfiling profiling = new TrtProfiling(this);
+  private final TrtPlaces places = new TrtPlaces(this);
+  private Map<String, TrtShapes.Shape> outputs;
   private int profile = -1;
   private long memory;
   private long memoryBytes;
@@ -135,7 +136,7 @@ final class TrtContext extends TrtObject implements TensorRtApi.ExecutionContext
     if (tensor.isInput()) {
       shape = shapes.get(name);
     } else if (shapes.size() == inputs() && infer()) {
-      shape = outputs.get(name);
+      shape = outputs.get(name).dims();
     }
     return shape == null ? tensor.dimensions() : shape.clone();
   }
@@ -150,7 +151,7 @@ final class TrtContext extends TrtObject implements TensorRtApi.ExecutionContext
     TrtTensor tensor = engine.tensor(output);
     return tensor == null || tensor.isInput() || !infer()
         ? -1
-        : tensor.sizeBytes(outputs.get(output));
+        : tensor.sizeBytes(outputs.get(output).most());
   }
 
   @Override
@@ -159,8 +160,47 @@ final class TrtContext extends TrtObject implements TensorRtApi.ExecutionContext
     if (engine.tensor(name) == null) {
       return false;
     }
-    addresses.put(name, address);
+    places.set(name, address);
     return true;
+  }
+
+  @Override
+  public boolean setOutputAllocator(String output, TensorRtApi.OutputAllocator allocator) {
+    use();
+    TrtTensor tensor = engine.tensor(output);
+    if (tensor == null || tensor.isInput()) {
+      return refuse("IExecutionContext::setOutputAllocator: there is no output " + output);
+    }
+    places.set(output, allocator);
+    return true;
+  }
+
+  @Override
+  public void setProfiler(TensorRtApi.Profiler profiler) {
+    use();
+    profiling.set(profiler);
+  }
+
+  @Override
+  public void setEnqueueEmitsProfile(boolean emits) {
+    use();
+    profiling.setEmits(emits);
+  }
+
+  @Override
+  public boolean reportToProfiler() {
+    use();
+    return profiling.report();
+  }
+
+  List<String> layerNames() {
+    return engine.layerNames();
+  }
+
+  /** The inputs' shapes by name; null where not all are set. */
+  Map<String, long[]> inputShapes() {
+    use();
+    return shapes.size() == inputs() ? Map.copyOf(shapes) : null;
   }
 
   @Override
@@ -172,28 +212,49 @@ final class TrtContext extends TrtObject implements TensorRtApi.ExecutionContext
     if (owner.faults.fails(TensorRtFaults.Call.ENQUEUE)) {
       return refuse(ENQUEUE + "the fault plan refuses this one");
     }
-    boolean capturing;
+    String uncapturable = uncapturable();
     try {
-      capturing = owner.cuda.isCapturing(stream, !settled || !engine.isCapturable());
+      if (owner.cuda.isCapturing(stream, uncapturable != null) && uncapturable != null) {
+        return refuse(ENQUEUE + uncapturable);
+      }
     } catch (IllegalArgumentException e) {
       return refuse(ENQUEUE + "the stream is none: " + e.getMessage());
     }
-    if (capturing && (!settled || !engine.isCapturable())) {
-      return refuse(
-          ENQUEUE
-              + (settled
-                  ? "the plan has operators that can't be captured"
-                  : "the first run of new shapes can't be captured"));
+    List<TrtRun.Bound> bound = places.bind(engine, shapes, outputs, stream);
+    if (bound == null) {
+      return false;
     }
-    int status = owner.cuda.launch(engine.name, run(), stream);
+    long sizeBytes = engine.getDeviceMemorySizeForProfileV2(profile);
+    TrtRun run = new TrtRun(engine, handle, bound, memory, sizeBytes, profiling.next(stream));
+    int status = owner.cuda.launch(engine.name, run, stream);
     if (status != CudaApi.CUDA_SUCCESS) {
-      return refuse(
-          ENQUEUE
-              + "Cuda Runtime: "
-              + CudaStatus.of(status).map(CudaStatus::cName).orElse("status " + status));
+      return refuseStatus(status);
     }
     settled = true;
-    return true;
+    return !profiling.isReportedAtOnce() || profiling.awaitAndTell(ENQUEUE);
+  }
+
+  boolean refuseStatus(int status) {
+    return refuse(
+        ENQUEUE
+            + "Cuda Runtime: "
+            + CudaStatus.of(status).map(CudaStatus::cName).orElse("status " + status));
+  }
+
+  /** Why a run can't be captured; null where it can. */
+  private String uncapturable() {
+    if (!settled) {
+      return "the first run of new shapes can't be captured";
+    }
+    if (!engine.isCapturable()) {
+      return "the plan has operators that can't be captured";
+    }
+    if (places.areShapedByRun(outputs)) {
+      return "an output's shape is not known before the run, so it can't be captured";
+    }
+    return profiling.isReportedAtOnce()
+        ? "a run that reports to its profiler at once can't be captured"
+        : null;
   }
 
   /** Whether all is there that a run needs. */
@@ -218,25 +279,6 @@ final class TrtContext extends TrtObject implements TensorRtApi.ExecutionContext
     if (!infer()) {
       return false;
     }
-    for (TrtTensor tensor : engine.tensors()) {
-      long address = addresses.getOrDefault(tensor.name(), 0L);
-      if (address == 0) {
-        return refuse(ENQUEUE + "Neither address nor allocator is set for " + tensor.name());
-      }
-      if (owner.cuda.isForeign(address, context)) {
-        return refuse(ENQUEUE + tensor.name() + " lies in memory of another CUDA context");
-      }
-    }
-    return true;
-  }
-
-  private TrtRun run() {
-    List<TrtRun.Bound> bound = new ArrayList<>();
-    for (TrtTensor tensor : engine.tensors()) {
-      long[] shape = (tensor.isInput() ? shapes : outputs).get(tensor.name());
-      bound.add(new TrtRun.Bound(tensor, addresses.get(tensor.name()), shape.clone()));
-    }
-    long sizeBytes = engine.getDeviceMemorySizeForProfileV2(profile);
-    return new TrtRun(engine, handle, List.copyOf(bound), memory, sizeBytes);
+    return places.areComplete(engine, context, outputs);
   }
 }

@@ -7,6 +7,7 @@ import dev.sluice.bindings.onnxruntime.OrtValue;
 import dev.sluice.bindings.tensorrt.TensorRtApi;
 import dev.sluice.bindings.tensorrt.TensorRtApi.DataType;
 import dev.sluice.bindings.tensorrt.TensorRtApi.OptProfileSelector;
+import dev.sluice.bindings.tensorrt.TensorRtApi.ProfilingVerbosity;
 import dev.sluice.bindings.tensorrt.TensorRtApi.TensorIOMode;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -16,7 +17,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
-import java.util.stream.Collectors;
 
 /**
  * A loaded plan: a session of ONNX Runtime, which a refit replaces.
@@ -32,6 +32,11 @@ final class TrtEngine extends TrtObject implements TensorRtApi.Engine {
   private final TrtPlan plan;
   private final List<OnnxFile.Node> nodes;
   private final List<TrtTensor> tensors;
+  private final TrtShapes shapes;
+
+  /** Outputs of the session that the model does not declare. */
+  private final List<String> inner;
+
   private final ReadWriteLock lock = new ReentrantReadWriteLock();
   private OrtSession session;
 
@@ -40,9 +45,18 @@ final class TrtEngine extends TrtObject implements TensorRtApi.Engine {
     this.device = device;
     this.plan = plan;
     name = "enqueueV3 of engine " + owner.ids.incrementAndGet();
-    nodes = new OnnxFile(MemorySegment.ofArray(plan.model())).nodes();
-    session = TrtParser.open(plan.model());
-    tensors = TrtTensor.of(session);
+    OnnxFile file = new OnnxFile(MemorySegment.ofArray(plan.model()));
+    nodes = file.nodes();
+    OrtSession declared = TrtParser.open(plan.model());
+    tensors = TrtTensor.of(declared, List.of());
+    shapes = new TrtShapes(tensors, nodes);
+    inner = TrtShapes.inner(tensors, file);
+    if (inner.isEmpty()) {
+      session = declared;
+    } else {
+      declared.close();
+      session = TrtParser.open(file.withOutputs(inner));
+    }
   }
 
   List<TrtTensor> tensors() {
@@ -73,6 +87,14 @@ final class TrtEngine extends TrtObject implements TensorRtApi.Engine {
     return nodes.stream().noneMatch(node -> owner.uncapturable.contains(node.operator()));
   }
 
+  /** How the profiler and the inspector name the layers. */
+  List<String> layerNames() {
+    return nodes.stream()
+        .map(node -> plan.verbosity() == ProfilingVerbosity.NONE ? "" + node.index() : node.label())
+        .toList();
+  }
+
+  /** Runs; the values are the outputs, then what else the session gives. */
   List<OrtValue> run(List<OrtValue> inputs) {
     lock.readLock().lock();
     try {
@@ -83,64 +105,58 @@ final class TrtEngine extends TrtObject implements TensorRtApi.Engine {
   }
 
   /**
-   * The outputs' shapes: by the names of dimensions, else those of a run on zeros.
+   * The outputs' shapes by name.
    *
    * @param inputs the inputs' shapes by name, all of them
    * @throws IllegalArgumentException where the inputs don't fit one another
    */
-  Map<String, long[]> outputShapes(Map<String, long[]> inputs) {
-    Map<String, Long> known = new HashMap<>();
-    for (TrtTensor tensor : tensors) {
-      for (int i = 0; tensor.isInput() && i < tensor.dims().size(); i++) {
-        String symbol = tensor.dims().get(i) == -1 ? tensor.symbols().get(i) : "";
-        long dim = inputs.get(tensor.name())[i];
-        Long other = symbol.isEmpty() ? null : known.put(symbol, dim);
-        if (other != null && other != dim) {
-          throw new IllegalArgumentException(symbol + " is " + other + " and " + dim);
-        }
-      }
-    }
-    Map<String, long[]> shapes = new HashMap<>();
-    for (TrtTensor tensor : tensors) {
-      if (!tensor.isInput()) {
-        long[] dims = tensor.dimensions();
-        for (int i = 0; i < dims.length; i++) {
-          dims[i] = dims[i] == -1 ? known.getOrDefault(tensor.symbols().get(i), -1L) : dims[i];
-          if (dims[i] == -1) {
-            return shapesOfZeros(inputs);
-          }
-        }
-        shapes.put(tensor.name(), dims);
-      }
-    }
-    return shapes;
+  Map<String, TrtShapes.Shape> outputShapes(Map<String, long[]> inputs) {
+    return shapes.of(inputs, () -> shapesOf(inputs, null));
   }
 
-  private Map<String, long[]> shapesOfZeros(Map<String, long[]> inputs) {
+  /**
+   * The shapes of all that a session gives.
+   *
+   * @param inputs the inputs' shapes by name
+   * @param data the inputs' bytes by name; null for zeros
+   * @throws IllegalArgumentException where the inputs don't fit one another
+   */
+  Map<String, long[]> shapesOf(
+      OrtSession of, Map<String, long[]> inputs, Map<String, MemorySegment> data) {
     List<OrtValue> values = new ArrayList<>();
     try (Arena arena = Arena.ofConfined()) {
       for (TrtTensor tensor : tensors) {
         if (tensor.isInput()) {
           long[] shape = inputs.get(tensor.name());
-          MemorySegment zeros = arena.allocate(Math.max(1, tensor.sizeBytes(shape)), 64);
-          values.add(OrtValue.tensor(OrtEnvironment.shared(), zeros, tensor.type(), shape));
+          MemorySegment bytes = arena.allocate(Math.max(1, tensor.sizeBytes(shape)), 64);
+          if (data != null) {
+            bytes.copyFrom(data.get(tensor.name()));
+          }
+          values.add(OrtValue.tensor(OrtEnvironment.shared(), bytes, tensor.type(), shape));
         }
       }
-      List<OrtValue> results = run(List.copyOf(values));
+      List<OrtValue> results = of.run(List.copyOf(values));
       values.addAll(results);
-      Map<String, long[]> shapes = new HashMap<>();
-      int next = 0;
-      for (TrtTensor tensor : tensors) {
-        if (!tensor.isInput()) {
-          List<Long> dims = results.get(next++).info().dims();
-          shapes.put(tensor.name(), dims.stream().mapToLong(Long::longValue).toArray());
-        }
+      Map<String, long[]> found = new HashMap<>();
+      for (int i = 0; i < results.size(); i++) {
+        List<Long> dims = results.get(i).info().dims();
+        found.put(of.outputs().get(i).name(), dims.stream().mapToLong(Long::longValue).toArray());
       }
-      return shapes;
+      return found;
     } catch (NativeException e) {
       throw new IllegalArgumentException(e.getMessage(), e);
     } finally {
       values.forEach(OrtValue::close);
+    }
+  }
+
+  /** The shapes of the outputs, and of what bounds them, by name. */
+  Map<String, long[]> shapesOf(Map<String, long[]> inputs, Map<String, MemorySegment> data) {
+    lock.readLock().lock();
+    try {
+      return shapesOf(session, inputs, data);
+    } finally {
+      lock.readLock().unlock();
     }
   }
 
@@ -273,10 +289,11 @@ final class TrtEngine extends TrtObject implements TensorRtApi.Engine {
         refuse("IParserRefitter: the model has not all of " + data.keySet());
         return null;
       }
-      OrtSession made = TrtParser.open(file.with(data));
+      OnnxFile whole = new OnnxFile(MemorySegment.ofArray(file.with(data)));
+      OrtSession made = TrtParser.open(whole.withOutputs(inner));
       boolean alike = false;
       try {
-        alike = TrtTensor.of(made).equals(tensors);
+        alike = TrtTensor.of(made, inner).equals(tensors);
       } finally {
         if (!alike) {
           made.close();
@@ -309,37 +326,13 @@ final class TrtEngine extends TrtObject implements TensorRtApi.Engine {
   @Override
   public String getEngineInformation() {
     use();
-    String layers =
-        switch (plan.verbosity()) {
-          case NONE -> "";
-          case LAYER_NAMES_ONLY ->
-              nodes.stream().map(node -> quote(node.label())).collect(Collectors.joining(", "));
-          case DETAILED ->
-              nodes.stream()
-                  .map(node ->
-                      "{\"Name\": "
-                          + quote(node.label())
-                          + ", \"LayerType\": "
-                          + quote(node.operator())
-                          + "}")
-                  .collect(Collectors.joining(", "));
-        };
-    return "{\"Layers\": [" + layers + "]}";
+    return TrtInspector.json(this, plan, null);
   }
 
-  private static String quote(String text) {
-    StringBuilder out = new StringBuilder("\"");
-    text.chars()
-        .forEach(c -> {
-          if (c == '"' || c == '\\') {
-            out.append('\\').append((char) c);
-          } else if (c < ' ') {
-            out.append(String.format("\\u%04x", c));
-          } else {
-            out.append((char) c);
-          }
-        });
-    return out.append('"').toString();
+  @Override
+  public String getEngineInformation(TensorRtApi.ExecutionContext context) {
+    use();
+    return TrtInspector.json(this, plan, ((TrtContext) context).inputShapes());
   }
 
   @Override

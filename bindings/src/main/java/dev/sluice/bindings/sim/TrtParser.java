@@ -98,7 +98,7 @@ final class TrtParser extends TrtObject implements TensorRtApi.Parser {
       return false;
     }
     try (OrtSession session = open(file.with(initializers))) {
-      network.define(file, initializers, TrtTensor.of(session));
+      network.define(file, initializers, TrtTensor.of(session, List.of()));
       return true;
     } catch (NativeException | UnsupportedOperationException | IllegalArgumentException e) {
       return error("INVALID_GRAPH", e.getMessage());

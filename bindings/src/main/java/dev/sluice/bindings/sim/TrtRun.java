@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * One run of a plan, with the addresses and shapes of its enqueue.
@@ -17,14 +18,20 @@ import java.util.List;
  * @param context the execution context's handle; a run after its close fails
  * @param bound inputs, then outputs
  * @param memory where activations lie
+ * @param took gets the nanoseconds of each run; null where nobody asks
  */
 record TrtRun(
-    TrtEngine engine, NativeHandle context, List<Bound> bound, long memory, long memoryBytes)
+    TrtEngine engine,
+    NativeHandle context,
+    List<Bound> bound,
+    long memory,
+    long memoryBytes,
+    AtomicLong took)
     implements SimulatedKernel {
   /** What memory for activations holds after a run. */
   private static final byte SCRATCH = 0x5A;
 
-  /** A tensor, where it lies and its shape. */
+  /** A tensor, where it lies and its shape, with -1 where any number will do. */
   @SuppressWarnings("ArrayRecordComponent") // nobody compares or changes it
   record Bound(TrtTensor tensor, long address, long[] shape) {}
 
@@ -36,6 +43,7 @@ record TrtRun(
   @Override
   public void run(KernelLaunch launch) {
     context.enter();
+    long beginNs = System.nanoTime();
     List<OrtValue> values = new ArrayList<>();
     try (Arena arena = Arena.ofConfined()) {
       launch.device(memory, memoryBytes).fill(SCRATCH);
@@ -51,6 +59,9 @@ record TrtRun(
         if (!output.tensor.isInput()) {
           write(launch, output, results.get(next++));
         }
+      }
+      if (took != null) {
+        took.set(System.nanoTime() - beginNs);
       }
     } finally {
       values.forEach(OrtValue::close);
@@ -69,11 +80,19 @@ record TrtRun(
   }
 
   private static void write(KernelLaunch launch, Bound output, OrtValue result) {
-    List<Long> expected = Arrays.stream(output.shape).boxed().toList();
     List<Long> dims = result.info().dims();
-    if (!dims.equals(expected)) {
+    boolean fits = dims.size() == output.shape.length;
+    for (int i = 0; fits && i < output.shape.length; i++) {
+      fits = output.shape[i] == -1 || output.shape[i] == dims.get(i);
+    }
+    if (!fits) {
       throw new IllegalStateException(
-          output.tensor.name() + " is " + dims + ", not " + expected + ": it depends on data");
+          output.tensor.name()
+              + " is "
+              + dims
+              + ", not "
+              + Arrays.toString(output.shape)
+              + ": it depends on data, or this changed since the enqueue");
     }
     MemorySegment data = result.data();
     if (data.byteSize() > 0) {

@@ -23,12 +23,15 @@ record TrtTensor(
   /**
    * Inputs and outputs of a model.
    *
+   * @param inner outputs of the session that the model does not declare
    * @throws IllegalArgumentException where TensorRT has no such tensor
    */
-  static List<TrtTensor> of(OrtSession session) {
+  static List<TrtTensor> of(OrtSession session, List<String> inner) {
     List<TrtTensor> tensors = new ArrayList<>();
     session.inputs().forEach(info -> tensors.add(of(info, TensorIOMode.INPUT)));
-    session.outputs().forEach(info -> tensors.add(of(info, TensorIOMode.OUTPUT)));
+    session.outputs().stream()
+        .filter(info -> !inner.contains(info.name()))
+        .forEach(info -> tensors.add(of(info, TensorIOMode.OUTPUT)));
     return List.copyOf(tensors);
   }
 

@@ -142,16 +142,28 @@ final class JavaCppEngine extends JavaCppObject<ICudaEngine> implements TensorRt
         logger.within(() ->
             engine.createExecutionContext(
                 nvinfer.ExecutionContextAllocationStrategy.kUSER_MANAGED));
-    return isObject(made) ? new JavaCppContext(made) : null;
+    return isObject(made) ? new JavaCppContext(made, logger) : null;
   }
 
   @Override
   public String getEngineInformation() {
+    return inspect(null);
+  }
+
+  @Override
+  public String getEngineInformation(TensorRtApi.ExecutionContext context) {
+    return inspect(((JavaCppContext) context).use());
+  }
+
+  private String inspect(IExecutionContext context) {
     IEngineInspector inspector = use().createEngineInspector();
     if (!isObject(inspector)) {
       return null;
     }
     try (NativeHandle _ = own("IEngineInspector", inspector.address())) {
+      if (context != null && !inspector.setExecutionContext(context)) {
+        return null;
+      }
       return inspector.getEngineInformation(nvinfer.LayerInformationFormat.kJSON);
     }
   }

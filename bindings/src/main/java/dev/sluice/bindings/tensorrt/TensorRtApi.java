@@ -334,8 +334,23 @@ public interface TensorRtApi {
     /** A context without device memory: {@code kUSER_MANAGED}. */
     ExecutionContext createExecutionContext();
 
-    /** The layers as JSON, as far as the plan was built to tell: {@code IEngineInspector}. */
+    /**
+     * The layers as JSON, as far as the plan was built to tell: {@code IEngineInspector}. What
+     * depends on the inputs' shapes is -1 in dimensions, and not told of formats.
+     *
+     * <p>With {@link ProfilingVerbosity#DETAILED} it is an object with a list {@code Layers}, whose
+     * elements have {@code Name}, {@code LayerType}, {@code Inputs} and {@code Outputs} (lists of
+     * {@code Name}, {@code Dimensions} and {@code Format/Datatype}) and what else TensorRT likes to
+     * tell of that kind of layer, such as {@code TacticName}, the kernel; and a list {@code
+     * Bindings} of the names of inputs and outputs. With {@link
+     * ProfilingVerbosity#LAYER_NAMES_ONLY} the elements of {@code Layers} are names.
+     *
+     * @return null where TensorRT refuses
+     */
     String getEngineInformation();
+
+    /** The same for the inputs' shapes that a context of this engine has. */
+    String getEngineInformation(ExecutionContext context);
   }
 
   /**
@@ -345,6 +360,62 @@ public interface TensorRtApi {
    * @param data native memory
    */
   record Initializer(String name, MemorySegment data) {}
+
+  /**
+   * Hears how long layers took: {@code nvinfer1::IProfiler}. Called on the thread that enqueues, or
+   * that asks for the report; what it throws is an error in the log, and the report goes on.
+   */
+  interface Profiler {
+    /** Hears nothing. */
+    Profiler NONE = (_, _) -> {};
+
+    /**
+     * Called once per layer for each run.
+     *
+     * @param layerName as the inspector has it; the layer's index in decimal where the plan was
+     *     built with {@link ProfilingVerbosity#NONE}
+     * @param ms milliseconds
+     */
+    void reportLayerTime(String layerName, float ms);
+  }
+
+  /**
+   * Finds memory for an output whose shape depends on data: {@code nvinfer1::IOutputAllocator}.
+   * Called by {@link ExecutionContext#enqueueV3} on its thread, which waits for the device as far
+   * as the shape takes it. Where it throws, the error is in the log, and the enqueue returns false.
+   */
+  interface OutputAllocator {
+    /** Takes an allocator back. */
+    OutputAllocator NONE =
+        new OutputAllocator() {
+          @Override
+          public long reallocate(long currentAddress, long sizeBytes, long alignment, long stream) {
+            return 0;
+          }
+
+          @Override
+          public void notifyShape(long... dims) {}
+        };
+
+    /**
+     * Memory for the output ({@code reallocateOutputAsync}).
+     *
+     * @param currentAddress what {@link ExecutionContext#setTensorAddress} set, or 0; it may be
+     *     given back where it is too small, or returned where it is large enough
+     * @param sizeBytes how much is needed, at least 1 also for an empty tensor
+     * @param alignment what the address must be a multiple of
+     * @param stream the {@code CUstream} in which the output is written
+     * @return a {@code CUdeviceptr}; 0 where there is no memory, which makes the run fail
+     */
+    long reallocate(long currentAddress, long sizeBytes, long alignment, long stream);
+
+    /**
+     * The output's shape is known; called after {@link #reallocate}, before the enqueue returns.
+     *
+     * @param dims valid during the call: the array serves the next one, too
+     */
+    void notifyShape(long... dims);
+  }
 
   /** Runs a plan: {@code nvinfer1::IExecutionContext}. */
   interface ExecutionContext extends Resource {
@@ -365,11 +436,49 @@ public interface TensorRtApi {
     /** The shape of a tensor for the inputs' shapes; -1 where it depends on data. */
     long[] getTensorShape(String name);
 
-    /** The most bytes that an output may need for the inputs' shapes. */
+    /**
+     * The most bytes that an output may need for the inputs' shapes; -1 where these are not set.
+     */
     long getMaxOutputSize(String output);
 
-    /** Where a tensor lies: a {@code CUdeviceptr}, or the address of a shape tensor's values. */
+    /**
+     * Where a tensor lies: a {@code CUdeviceptr}, or the address of a shape tensor's values. An
+     * output has none (0) where an allocator finds the memory.
+     */
     boolean setTensorAddress(String name, long address);
+
+    /**
+     * Has an allocator find the memory of an output from now on, and hear its shape; it is needed
+     * where {@link #getTensorShape} has a -1 though all inputs have shapes. It may be called for an
+     * output that has an address, too, and is then asked with that.
+     *
+     * @param allocator {@link OutputAllocator#NONE} takes it back
+     * @return false where there is no such output
+     */
+    boolean setOutputAllocator(String output, OutputAllocator allocator);
+
+    /**
+     * Reports the time of each layer of later runs; {@link Profiler#NONE} ends it. Runs are slower
+     * meanwhile. Unless {@link #setEnqueueEmitsProfile} says otherwise, an enqueue then waits for
+     * its run and reports it before it returns, so nothing can be captured.
+     */
+    void setProfiler(Profiler profiler);
+
+    /**
+     * Whether an enqueue reports to the profiler itself, which is so by default. If not, it returns
+     * at once as it does without a profiler, and {@link #reportToProfiler} reports.
+     */
+    void setEnqueueEmitsProfile(boolean emits);
+
+    /**
+     * Waits for the latest run, in the stream of the latest enqueue, and reports the times of its
+     * layers; does nothing, and returns true, where enqueues report themselves. A graph that was
+     * captured with the profiler set takes the times, too: this reports them after its launch in
+     * that stream.
+     *
+     * @return false where there is no profiler or no such run, or the stream captures
+     */
+    boolean reportToProfiler();
 
     /**
      * Enqueues a run. Takes no heap memory.

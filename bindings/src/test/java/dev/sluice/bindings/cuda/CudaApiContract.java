@@ -406,6 +406,7 @@ public abstract class CudaApiContract {
     ok(api.cuEventRecord(untimed, first));
     ok(api.cuEventSynchronize(untimed));
     is(CudaStatus.INVALID_HANDLE, api.cuEventElapsedTime_v2(out, begin, untimed));
+    refused(api.cuEventCreate(out, 0x70));
     for (long event : new long[] {begin, end, untimed}) {
       ok(api.cuEventDestroy_v2(event));
     }

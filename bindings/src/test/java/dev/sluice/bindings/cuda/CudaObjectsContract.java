@@ -82,6 +82,25 @@ abstract class CudaObjectsContract {
     }
   }
 
+  @Test
+  void aBlockingEventIsAwaited() {
+    try (CudaStream stream = CudaStream.create(api, "stream", 0);
+        CudaEvent begin = CudaEvent.blocking(api, "begin", true);
+        CudaEvent end = CudaEvent.blocking(api, "end", true);
+        CudaEvent untimed = CudaEvent.blocking(api, "untimed", false);
+        DeviceMemory memory = DeviceMemory.allocate(api, "memory", 1 << 20)) {
+      begin.record(stream);
+      fill(memory, 1, stream);
+      end.record(stream);
+      untimed.record(stream);
+      untimed.await();
+      end.await();
+      assertThat(end.msSince(begin)).isGreaterThanOrEqualTo(0);
+      assertThat(read(memory)).containsOnly(1);
+      assertThatThrownBy(() -> untimed.msSince(begin)).isInstanceOf(CudaException.class);
+    }
+  }
+
   /** The graph itself is closed before it is launched. */
   private static CudaGraph.Ready instantiate(CudaStream stream, Runnable work) {
     try (CudaGraph graph = stream.capture(work)) {

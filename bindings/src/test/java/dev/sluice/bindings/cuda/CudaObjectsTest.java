@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sluice.bindings.HandleLedger;
+import dev.sluice.bindings.sim.Call;
 import dev.sluice.bindings.sim.FaultPlan;
 import dev.sluice.bindings.sim.SimulatedCuda;
 import java.lang.foreign.Arena;
@@ -88,6 +89,23 @@ class CudaObjectsTest extends CudaObjectsContract {
       assertThat(faulty.leaks()).isEmpty();
     }
     assertThat(HandleLedger.snapshot().live()).isEqualTo(before.live());
+  }
+
+  @Test
+  void anEventIsMadeWithWhatTheCallerChose() {
+    try (SimulatedCuda logged = SimulatedCuda.builder().logged().build()) {
+      CudaStatus.check(logged, logged.cuInit(0), "cuInit", "0");
+      try (PrimaryContext _ = PrimaryContext.enter(logged, 0);
+          CudaEvent _ = CudaEvent.create(logged, "event", true);
+          CudaEvent _ = CudaEvent.create(logged, "event", false);
+          CudaEvent _ = CudaEvent.blocking(logged, "event", true);
+          CudaEvent _ = CudaEvent.blocking(logged, "event", false)) {
+        assertThat(logged.calls())
+            .filteredOn(call -> call.function().equals("cuEventCreate"))
+            .extracting(Call::arguments)
+            .containsExactly("flags 0", "flags 2", "flags 1", "flags 3");
+      }
+    }
   }
 
   @Test

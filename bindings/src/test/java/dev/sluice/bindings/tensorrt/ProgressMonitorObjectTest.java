@@ -1,21 +1,10 @@
 package dev.sluice.bindings.tensorrt;
 
-import static java.lang.foreign.ValueLayout.ADDRESS;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sluice.bindings.HandleLedger;
-import dev.sluice.bindings.cuda.StandInLibrary;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
-import java.lang.foreign.MemoryLayout;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.SymbolLookup;
-import java.lang.invoke.MethodHandle;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -28,18 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 class ProgressMonitorObjectTest {
   private static final String SOURCE =
       """
-      #include <cstdint>
-      #include <cstring>
-      #include <thread>
       namespace nvinfer1 {
-      class InterfaceInfo { public: char const *kind; int32_t major; int32_t minor; };
-      enum class APILanguage : int32_t { kCPP = 0, kPYTHON = 1 };
-      class IVersionedInterface {
-      public:
-        virtual APILanguage getAPILanguage() const noexcept { return APILanguage::kPYTHON; }
-        virtual InterfaceInfo getInterfaceInfo() const noexcept = 0;
-        virtual ~IVersionedInterface() noexcept = default;
-      };
       namespace v_1_0 {
       class IProgressMonitor : public IVersionedInterface {
       public:
@@ -76,26 +54,17 @@ class ProgressMonitorObjectTest {
         second.join();
         return a + b;
       }
-      extern "C" int language(Monitor *m) { return (int) m->getAPILanguage(); }
-      extern "C" int version(Monitor *m, char *kind) {
-        nvinfer1::InterfaceInfo info = m->getInterfaceInfo();
-        strcpy(kind, info.kind);
-        return info.major * 100 + info.minor;
-      }
-      extern "C" int destroy(Monitor *m) { m->~Monitor(); delete m; return 1; }
       """;
 
   @TempDir private static Path folder;
 
-  private static SymbolLookup library;
+  private static CxxCaller cxx;
 
   private final List<String> heard = Collections.synchronizedList(new ArrayList<>());
 
   @BeforeAll
   static void compile() throws IOException, InterruptedException {
-    Path file =
-        StandInLibrary.compile("g++", folder.resolve("libmonitor.so"), SOURCE, "-O1", "-pthread");
-    library = SymbolLookup.libraryLookup(file, Arena.global());
+    cxx = new CxxCaller(folder, SOURCE);
   }
 
   private boolean hear(String phase, int step, int steps) {
@@ -103,19 +72,10 @@ class ProgressMonitorObjectTest {
     return true;
   }
 
-  private static int call(String function, ProgressMonitorObject monitor) throws Throwable {
-    return (int) function(function, JAVA_LONG).invokeExact(monitor.address());
-  }
-
-  private static MethodHandle function(String name, MemoryLayout... arguments) {
-    return Linker.nativeLinker()
-        .downcallHandle(library.findOrThrow(name), FunctionDescriptor.of(JAVA_INT, arguments));
-  }
-
   @Test
   void hearsEveryStep() throws Throwable {
     try (ProgressMonitorObject monitor = new ProgressMonitorObject(this::hear)) {
-      assertThat(call("build", monitor)).isEqualTo(8);
+      assertThat(cxx.call("build", monitor)).isEqualTo(8);
     }
     List<String> kernels =
         List.of("time kernels 0/3", "time kernels 1/3", "time kernels 2/3", "time kernels 3/3");
@@ -130,21 +90,16 @@ class ProgressMonitorObjectTest {
   @Test
   void hearsThreadsOfCxx() throws Throwable {
     try (ProgressMonitorObject monitor = new ProgressMonitorObject(this::hear)) {
-      assertThat(call("build_by_threads", monitor)).isEqualTo(16);
+      assertThat(cxx.call("build_by_threads", monitor)).isEqualTo(16);
     }
     assertThat(heard).hasSize(22);
   }
 
   @Test
   void tellsWhichInterfaceItIs() throws Throwable {
-    try (ProgressMonitorObject monitor = new ProgressMonitorObject(this::hear);
-        Arena arena = Arena.ofConfined()) {
-      MemorySegment kind = arena.allocate(64);
-
-      assertThat(call("language", monitor)).isZero();
-      assertThat((int) function("version", JAVA_LONG, ADDRESS).invokeExact(monitor.address(), kind))
-          .isEqualTo(100);
-      assertThat(kind.getString(0)).isEqualTo("IProgressMonitor");
+    try (ProgressMonitorObject monitor = new ProgressMonitorObject(this::hear)) {
+      assertThat(cxx.call("language", monitor)).isZero();
+      assertThat(cxx.version(monitor)).isEqualTo("IProgressMonitor 100");
     }
   }
 
@@ -153,8 +108,8 @@ class ProgressMonitorObjectTest {
     TensorRtApi.ProgressMonitor second =
         (phase, step, steps) -> hear(phase, step, steps) && !heard.getLast().contains("2/3");
     try (ProgressMonitorObject monitor = new ProgressMonitorObject(second)) {
-      assertThat(call("build", monitor)).isEqualTo(1);
-      assertThat(call("build", monitor)).isZero();
+      assertThat(cxx.call("build", monitor)).isEqualTo(1);
+      assertThat(cxx.call("build", monitor)).isZero();
     }
     assertThat(heard).hasSize(4);
   }
@@ -162,7 +117,7 @@ class ProgressMonitorObjectTest {
   @Test
   void aNoAtThePhasesBeginEndsItToo() throws Throwable {
     try (ProgressMonitorObject monitor = new ProgressMonitorObject((_, step, _) -> step > 0)) {
-      assertThat(call("build", monitor)).isZero();
+      assertThat(cxx.call("build", monitor)).isZero();
     }
   }
 
@@ -173,15 +128,15 @@ class ProgressMonitorObjectTest {
           throw new IllegalStateException("thrown by a test");
         };
     try (ProgressMonitorObject monitor = new ProgressMonitorObject(failing)) {
-      assertThat(call("build", monitor)).isZero();
+      assertThat(cxx.call("build", monitor)).isZero();
     }
   }
 
   @Test
   void itsDestructorsLeaveItWhole() throws Throwable {
     try (ProgressMonitorObject monitor = new ProgressMonitorObject(this::hear)) {
-      assertThat(call("destroy", monitor)).isEqualTo(1);
-      assertThat(call("build", monitor)).isEqualTo(8);
+      assertThat(cxx.call("destroy", monitor)).isEqualTo(1);
+      assertThat(cxx.call("build", monitor)).isEqualTo(8);
     }
   }
 

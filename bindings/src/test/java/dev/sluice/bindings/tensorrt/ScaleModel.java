@@ -6,6 +6,8 @@ import java.nio.charset.StandardCharsets;
 /** {@code y = f(x * w)} over rows of two floats; {@code w} lies in a file that nobody has. */
 final class ScaleModel {
   static final int WIDTH = 2;
+  private static final int FLOAT = 1;
+  private static final int INT64 = 7;
 
   private ScaleModel() {}
 
@@ -20,6 +22,17 @@ final class ScaleModel {
 
   /** The model with another name for the rows of its output than those of its input have. */
   static byte[] onnx(String f, String outputRows) {
+    return onnx(f, value("y", FLOAT, dim(outputRows), dim(WIDTH)));
+  }
+
+  /**
+   * {@code y = NonZero(x * w)}, int64 of 2 rows: rows and columns of the elements that are not 0.
+   */
+  static byte[] nonZero() {
+    return onnx("NonZero", value("y", INT64, dim(2), dim("found")));
+  }
+
+  private static byte[] onnx(String f, byte[] output) {
     byte[] dims = field(1, WIDTH);
     byte[] location = field(13, join(field(1, "location"), field(2, "nowhere.bin")));
     byte[] graph =
@@ -27,16 +40,23 @@ final class ScaleModel {
             field(1, join(field(1, "x"), field(1, "w"), field(2, "h"), field(4, "Mul"))),
             field(1, join(field(1, "h"), field(2, "y"), field(3, "last \"f\""), field(4, f))),
             field(2, "scale"),
-            field(5, join(dims, field(2, 1), field(8, "w"), location, field(14, 1))),
-            field(11, value("x", "rows")),
-            field(12, value("y", outputRows)));
+            field(5, join(dims, field(2, FLOAT), field(8, "w"), location, field(14, 1))),
+            field(11, value("x", FLOAT, dim("rows"), dim(WIDTH))),
+            field(12, output));
     return join(field(1, 8), field(7, graph), field(8, join(field(1, ""), field(2, 17))));
   }
 
-  private static byte[] value(String name, String rows) {
-    byte[] shape = join(field(1, field(2, rows)), field(1, field(1, WIDTH)));
-    byte[] type = join(field(1, 1), field(2, shape));
-    return join(field(1, name), field(2, field(1, type)));
+  private static byte[] dim(int size) {
+    return field(1, field(1, size));
+  }
+
+  private static byte[] dim(String name) {
+    return field(1, field(2, name));
+  }
+
+  private static byte[] value(String name, int type, byte[]... dims) {
+    byte[] tensor = join(field(1, type), field(2, join(dims)));
+    return join(field(1, name), field(2, field(1, tensor)));
   }
 
   private static byte[] field(int number, int value) {

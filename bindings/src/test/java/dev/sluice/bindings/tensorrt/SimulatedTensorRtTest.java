@@ -19,7 +19,6 @@ import dev.sluice.bindings.sim.TensorRtFaults;
 import dev.sluice.bindings.tensorrt.TensorRtApi.BuilderFlag;
 import dev.sluice.bindings.tensorrt.TensorRtApi.HardwareCompatibilityLevel;
 import dev.sluice.bindings.tensorrt.TensorRtApi.OptProfileSelector;
-import dev.sluice.bindings.tensorrt.TensorRtApi.ProfilingVerbosity;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -35,7 +34,7 @@ class SimulatedTensorRtTest {
   private static final long BYTES = 4L * MAX_ROWS * ScaleModel.WIDTH;
 
   /** A device and a simulated TensorRT on it; the context is current until closed. */
-  private static final class Rig implements AutoCloseable {
+  static final class Rig implements AutoCloseable {
     final Arena arena = Arena.ofConfined();
     final TensorRtLog log = new TensorRtLog("test");
     final SimulatedCuda cuda;
@@ -119,7 +118,7 @@ class SimulatedTensorRtTest {
   }
 
   /** An engine with one context, ready to run two rows. */
-  private static final class Run implements AutoCloseable {
+  static final class Run implements AutoCloseable {
     final Rig rig;
     final TensorRtApi.Runtime runtime;
     final TensorRtApi.Engine engine;
@@ -524,27 +523,5 @@ class SimulatedTensorRtTest {
     }
     cache[0].close();
     return out[0];
-  }
-
-  @Test
-  void theInspectorTellsWhatThePlanWasBuiltToTell() {
-    try (Rig rig = new Rig()) {
-      for (ProfilingVerbosity verbosity : ProfilingVerbosity.values()) {
-        byte[] plan = rig.plan("Relu", config -> config.setProfilingVerbosity(verbosity));
-        try (Run run = new Run(rig, plan)) {
-          assertThat(run.engine.getEngineInformation())
-              .isEqualTo(
-                  switch (verbosity) {
-                    case NONE -> "{\"Layers\": []}";
-                    case LAYER_NAMES_ONLY -> "{\"Layers\": [\"Mul_0\", \"last \\\"f\\\"\"]}";
-                    case DETAILED ->
-                        "{\"Layers\": [{\"Name\": \"Mul_0\", \"LayerType\": \"Mul\"}, "
-                            + "{\"Name\": \"last \\\"f\\\"\", \"LayerType\": \"Relu\"}]}";
-                  });
-          assertThat(run.engine.getDeviceMemorySizeForProfileV2(0)).isPositive();
-          assertThat(run.engine.getDeviceMemorySizeForProfileV2(0) % 256).isZero();
-        }
-      }
-    }
   }
 }

@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -65,29 +66,52 @@ abstract class TensorRtContract {
 
   /** A range of rows. */
   static Setup rows(long min, long opt, long max) {
+    return rows(ProbeModel.INPUT, ProbeModel.INPUT_WIDTH, min, opt, max);
+  }
+
+  private static Setup rows(String input, int width, long min, long opt, long max) {
     return (builder, config) -> {
       TensorRtApi.OptimizationProfile profile = builder.createOptimizationProfile();
-      profile.setDimensions(ProbeModel.INPUT, OptProfileSelector.MIN, min, ProbeModel.INPUT_WIDTH);
-      profile.setDimensions(ProbeModel.INPUT, OptProfileSelector.OPT, opt, ProbeModel.INPUT_WIDTH);
-      profile.setDimensions(ProbeModel.INPUT, OptProfileSelector.MAX, max, ProbeModel.INPUT_WIDTH);
+      profile.setDimensions(input, OptProfileSelector.MIN, min, width);
+      profile.setDimensions(input, OptProfileSelector.OPT, opt, width);
+      profile.setDimensions(input, OptProfileSelector.MAX, max, width);
       config.addOptimizationProfile(profile);
     };
   }
 
+  /** The inspector is to tell all that it can. */
+  static final Setup DETAILED =
+      (_, config) -> config.setProfilingVerbosity(TensorRtApi.ProfilingVerbosity.DETAILED);
+
   /** The plan, or null where the builder refuses. */
   final byte[] build(Setup... setups) {
-    MemorySegment onnx = arena.allocateFrom(ValueLayout.JAVA_BYTE, model.onnx());
+    return build(
+        model.onnx(),
+        parser -> {},
+        network -> {
+          assertThat(network.getNbInputs()).isEqualTo(1);
+          assertThat(network.getInputName(0)).isEqualTo(ProbeModel.INPUT);
+          assertThat(network.getInputDimensions(0)).containsExactly(-1, ProbeModel.INPUT_WIDTH);
+          assertThat(network.isShapeTensor(0)).isFalse();
+          assertThat(network.getNbLayers()).isPositive();
+        },
+        setups);
+  }
+
+  private byte[] build(
+      byte[] model,
+      Consumer<TensorRtApi.Parser> weights,
+      Consumer<TensorRtApi.Network> check,
+      Setup... setups) {
+    MemorySegment onnx = arena.allocateFrom(ValueLayout.JAVA_BYTE, model);
     try (TensorRtApi.Builder builder = made(api.createInferBuilder(log), "createInferBuilder");
         TensorRtApi.Network network = builder.createNetworkV2();
         TensorRtApi.Parser parser = builder.createParser(network);
         TensorRtApi.BuilderConfig config = builder.createBuilderConfig()) {
       log.check(parser.loadModelProto(onnx), "loadModelProto", "", "");
+      weights.accept(parser);
       log.check(parser.parseModelProto(), "parseModelProto", "" + parser.errors(), "");
-      assertThat(network.getNbInputs()).isEqualTo(1);
-      assertThat(network.getInputName(0)).isEqualTo(ProbeModel.INPUT);
-      assertThat(network.getInputDimensions(0)).containsExactly(-1, ProbeModel.INPUT_WIDTH);
-      assertThat(network.isShapeTensor(0)).isFalse();
-      assertThat(network.getNbLayers()).isPositive();
+      check.accept(network);
       // The answers are held against a bound for 32-bit arithmetic, which TF32 would not keep.
       config.clearFlag(TensorRtApi.BuilderFlag.TF32);
       for (Setup setup : setups) {
@@ -376,6 +400,150 @@ abstract class TensorRtContract {
         TensorRtApi.TimingCache cache =
             config.createTimingCache(arena.allocateFrom(ValueLayout.JAVA_BYTE, saved[0]))) {
       assertThat(cache).isNotNull();
+    }
+  }
+
+  @Test
+  void theInspectorTellsOfEachLayer() {
+    byte[] plan = made(build(rows(1, 4, MAX_ROWS), DETAILED), "buildSerializedNetwork");
+    try (TensorRtApi.Runtime runtime = made(api.createInferRuntime(log), "createInferRuntime");
+        TensorRtApi.Engine engine = made(load(runtime, plan), "deserializeCudaEngine");
+        Lane lane = new Lane(engine)) {
+      String keys = "\"Name\" \"LayerType\" \"Inputs\" \"Outputs\" \"Dimensions\" \"Bindings\"";
+      assertThat(engine.getEngineInformation())
+          .startsWith("{")
+          .contains("\"Layers\"")
+          .contains(keys.split(" "))
+          .contains("\"" + ProbeModel.INPUT + "\"", "\"" + ProbeModel.OUTPUT + "\"")
+          .containsPattern("\"(Format/)?Datatype\"");
+      lane.shape(3);
+      assertThat(engine.getEngineInformation(lane.execution).replaceAll("\\s", ""))
+          .contains("[3," + ProbeModel.INPUT_WIDTH + "]");
+    }
+  }
+
+  @Test
+  void aProfilerHearsOfTheLayersOfTheInspector() {
+    byte[] plan = made(build(rows(1, 4, MAX_ROWS), DETAILED), "buildSerializedNetwork");
+    try (TensorRtApi.Runtime runtime = made(api.createInferRuntime(log), "createInferRuntime");
+        TensorRtApi.Engine engine = made(load(runtime, plan), "deserializeCudaEngine");
+        Lane lane = new Lane(engine)) {
+      List<String> layers = new ArrayList<>();
+      List<Float> times = new ArrayList<>();
+      TensorRtApi.Profiler profiler =
+          (layer, ms) -> {
+            layers.add(layer);
+            times.add(ms);
+          };
+      lane.addresses();
+      lane.shape(3);
+      lane.execution.setProfiler(profiler);
+      lane.answers(3, 1, lane::enqueue);
+      String information = engine.getEngineInformation();
+      assertThat(layers)
+          .isNotEmpty()
+          .allSatisfy(layer -> assertThat(information).contains("\"" + layer + "\""));
+      assertThat(times).allMatch(ms -> ms >= 0).anyMatch(ms -> ms > 0);
+
+      int perRun = layers.size();
+      lane.execution.setEnqueueEmitsProfile(false);
+      lane.answers(3, 2, lane::enqueue);
+      assertThat(layers).hasSize(perRun);
+      assertThat(lane.execution.reportToProfiler()).isTrue();
+      assertThat(layers).hasSize(2 * perRun);
+
+      lane.execution.setProfiler(TensorRtApi.Profiler.NONE);
+      lane.answers(3, 3, lane::enqueue);
+      assertThat(lane.execution.reportToProfiler()).isFalse();
+      log.check(true, "reportToProfiler", "", "");
+      assertThat(layers).hasSize(2 * perRun);
+    }
+  }
+
+  /** An allocator over one block. */
+  private static final class Block implements TensorRtApi.OutputAllocator {
+    private final long address;
+    private long sizeBytes;
+    private long[] dims;
+
+    Block(long address) {
+      this.address = address;
+    }
+
+    @Override
+    public long reallocate(long currentAddress, long size, long alignment, long stream) {
+      sizeBytes = size;
+      return address;
+    }
+
+    @Override
+    public void notifyShape(long... told) {
+      dims = told.clone();
+    }
+  }
+
+  /** A plan of {@link ScaleModel#nonZero}. */
+  private byte[] nonZero() {
+    return made(
+        build(
+            ScaleModel.nonZero(),
+            parser ->
+                log.check(
+                    parser.loadInitializer("w", arena.allocateFrom(JAVA_FLOAT, 2, 3)),
+                    "loadInitializer",
+                    "w",
+                    ""),
+            network -> {},
+            rows("x", ScaleModel.WIDTH, 1, 4, MAX_ROWS)),
+        "buildSerializedNetwork");
+  }
+
+  @Test
+  void anOutputWhoseShapeDependsOnDataIsAllocated() {
+    byte[] plan = nonZero();
+    long mostBytes = 2L * 3 * ScaleModel.WIDTH * Long.BYTES;
+    try (TensorRtApi.Runtime runtime = made(api.createInferRuntime(log), "createInferRuntime");
+        TensorRtApi.Engine engine = made(load(runtime, plan), "deserializeCudaEngine");
+        TensorRtApi.ExecutionContext execution =
+            made(engine.createExecutionContext(), "createExecutionContext");
+        CudaStream stream = CudaStream.create(cuda, "stream", 0);
+        DeviceMemory memory =
+            DeviceMemory.allocate(
+                cuda, "activations", Math.max(256, engine.getDeviceMemorySizeForProfileV2(0)));
+        DeviceMemory x = DeviceMemory.allocate(cuda, "x", 4L * 3 * ScaleModel.WIDTH);
+        DeviceMemory y = DeviceMemory.allocate(cuda, "y", 4096)) {
+      assertThat(engine.getTensorDataType("y")).isEqualTo(TensorRtApi.DataType.INT64);
+      execution.setDeviceMemoryV2(memory.raw(), memory.sizeBytes());
+      log.check(execution.setOptimizationProfileAsync(0, stream.raw()), "profile", "", "");
+      log.check(execution.setInputShape("x", 3, ScaleModel.WIDTH), "setInputShape", "", "");
+      assertThat(execution.setTensorAddress("x", x.raw())).isTrue();
+      assertThat(execution.getTensorShape("y")).containsExactly(2, -1);
+      assertThat(execution.getMaxOutputSize("y")).isGreaterThanOrEqualTo(mostBytes);
+      assertThat(execution.setOutputAllocator("no such tensor", new Block(1))).isFalse();
+      log.check(true, "setOutputAllocator", "", "");
+      assertThat(execution.enqueueV3(stream.raw())).as("neither address nor allocator").isFalse();
+      assertRefused("");
+
+      Block block = new Block(y.raw());
+      assertThat(execution.setOutputAllocator("y", block)).isTrue();
+      float[][] inputs = {{1, 0, 0, 0, 5, 6}, {0, 0, 0, 0, 0, 9}, {1, 2, 3, 4, 5, 6}};
+      long[][] found = {{0, 2, 2, 0, 0, 1}, {2, 1}, {0, 0, 1, 1, 2, 2, 0, 1, 0, 1, 0, 1}};
+      for (int i = 0; i < inputs.length; i++) {
+        MemorySegment from = arena.allocateFrom(JAVA_FLOAT, inputs[i]);
+        check(cuda.cuMemcpyHtoDAsync_v2(x.raw(), from.address(), from.byteSize(), stream.raw()));
+        log.check(execution.enqueueV3(stream.raw()), "enqueueV3", "", "");
+        assertThat(block.dims).containsExactly(2, found[i].length / 2);
+        assertThat(block.sizeBytes).isBetween((long) Long.BYTES * found[i].length, y.sizeBytes());
+        MemorySegment to = arena.allocate(ValueLayout.JAVA_LONG, found[i].length);
+        check(cuda.cuMemcpyDtoHAsync_v2(to.address(), y.raw(), to.byteSize(), stream.raw()));
+        stream.await(CudaStream.Wait.BLOCK);
+        assertThat(to.toArray(ValueLayout.JAVA_LONG)).containsExactly(found[i]);
+      }
+
+      assertThat(execution.setOutputAllocator("y", new Block(0))).isTrue();
+      assertThat(execution.enqueueV3(stream.raw())).as("no memory").isFalse();
+      assertRefused("");
+      stream.await(CudaStream.Wait.BLOCK);
     }
   }
 

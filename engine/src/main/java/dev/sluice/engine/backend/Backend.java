@@ -2,6 +2,7 @@ package dev.sluice.engine.backend;
 
 import dev.sluice.engine.Signature;
 import dev.sluice.engine.stage.StagePlan;
+import java.util.Optional;
 
 /**
  * A model made ready on one device: gives memory for batches and lanes that run them.
@@ -37,6 +38,19 @@ public interface Backend extends AutoCloseable {
    * @throws BackendException when the device refuses
    */
   Lane openLane(int index) throws BackendException;
+
+  /**
+   * How far its answers may be from those of the model in plain 32-bit floats, beside what the
+   * package itself allows, as a part of an output's largest value.
+   */
+  default double relTolerance() {
+    return 0;
+  }
+
+  /** What the backend holds on its device; empty for the host. */
+  default Optional<DeviceStats> deviceStats() {
+    return Optional.empty();
+  }
 
   /** Frees the model. */
   @Override

@@ -59,6 +59,37 @@ public interface BatchMemory extends AutoCloseable {
    */
   void setStrings(int index, String[] values);
 
+  /**
+   * Has the next run take rows of an input from device memory that a caller holds, in place of
+   * those in {@link #input}. The memory holds them already, and stays as it is until the run ends.
+   *
+   * @param row the first row
+   * @param rows how many
+   * @param device a segment whose address is a {@code CUdeviceptr} of the backend's device, of
+   *     {@code rows} rows; its bytes can't be touched from Java
+   * @throws IllegalArgumentException where it is of another size, or not memory of the device
+   * @throws UnsupportedOperationException where the backend is not on a CUDA device
+   */
+  default void deviceInput(int index, int row, int rows, MemorySegment device) {
+    throw new UnsupportedOperationException(
+        "this backend takes inputs from the host's memory only; open the engine on a CUDA device");
+  }
+
+  /**
+   * Has the next run put rows of an output into device memory that a caller holds, in place of
+   * those in {@link #output}. See {@link #deviceInput}.
+   *
+   * @throws IllegalArgumentException where it is of another size, or not memory of the device
+   * @throws UnsupportedOperationException where the backend is not on a CUDA device
+   */
+  default void deviceOutput(int index, int row, int rows, MemorySegment device) {
+    throw new UnsupportedOperationException(
+        "this backend puts outputs into the host's memory only; open the engine on a CUDA device");
+  }
+
+  /** Forgets what {@link #deviceInput} and {@link #deviceOutput} said. */
+  default void forgetDeviceRows() {}
+
   /** The elements of a STRING output after a run. Allocates. */
   String[] strings(int index);
 

@@ -21,13 +21,33 @@ public interface Lane extends AutoCloseable {
    */
   void run(BatchMemory memory, int rows) throws BackendException;
 
-  /** Nanoseconds that the stages before the model took in the last run; 0 where there are none. */
+  /**
+   * Does ahead of time what the first runs of a shape would else do, so that none of them is slow.
+   * Touches no memory of {@code memory}.
+   *
+   * @param memory says the shape, and the most rows
+   * @throws BackendException as {@link #run}
+   */
+  default void prepare(BatchMemory memory) throws BackendException {}
+
+  /**
+   * Nanoseconds that the stages before the model took in the last run; 0 where there are none, or
+   * they are not told apart from the model.
+   */
   default long preNs() {
     return 0;
   }
 
-  /** Nanoseconds that the stages after the model took in the last run; 0 where there are none. */
+  /** The same of the stages after the model. */
   default long postNs() {
+    return 0;
+  }
+
+  /**
+   * Nanoseconds that the device worked on the last run, without the copies from and to the host; 0
+   * where that is not measured.
+   */
+  default long deviceNs() {
     return 0;
   }
 

@@ -180,6 +180,7 @@ public final class Batch {
     high = false;
     irregular = false;
     firstClaimNs = 0;
+    memory.forgetDeviceRows();
     long round = generation + 1;
     for (Slot slot : slots) {
       slot.reset(round);

@@ -102,6 +102,11 @@ public final class Claims {
     }
   }
 
+  /** Makes the lanes ready for a shape; only before the first claim. */
+  public void prepare(BatchQueue queue) throws BackendException {
+    dispatcher.prepare(queue.anyMemory());
+  }
+
   private BatchQueue find(ShapeKey key) {
     for (BatchQueue queue : dispatcher.queues()) {
       if (queue.key().equals(key)) {

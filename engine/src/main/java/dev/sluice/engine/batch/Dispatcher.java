@@ -112,6 +112,13 @@ final class Dispatcher {
     return queue;
   }
 
+  /** Makes all lanes ready for a shape, before they serve. */
+  void prepare(BatchMemory memory) throws BackendException {
+    for (LaneRunner runner : runners) {
+      runner.prepare(memory);
+    }
+  }
+
   /** The caller owns the ready event of this batch: puts it where lanes look, and looks for one. */
   void ready(Batch batch) {
     ready.add(batch.index());

@@ -52,15 +52,26 @@ final class LaneRunner {
   Throwable run(BatchMemory memory, int rows) {
     try {
       lane.run(memory, rows);
-      if (staged) {
-        stats.record(Stage.PRE, lane.preNs());
-        stats.record(Stage.POST, lane.postNs());
+      long preNs = staged ? lane.preNs() : 0;
+      long postNs = staged ? lane.postNs() : 0;
+      if (preNs + postNs > 0) {
+        stats.record(Stage.PRE, preNs);
+        stats.record(Stage.POST, postNs);
+      }
+      long deviceNs = lane.deviceNs();
+      if (deviceNs > 0) {
+        stats.record(Stage.DEVICE, deviceNs);
       }
       return null;
     } catch (Throwable t) { // whatever a backend throws belongs to this batch's requests
       rebuild(t);
       return t;
     }
+  }
+
+  /** Makes the lane ready for a shape, before it serves. */
+  void prepare(BatchMemory memory) throws BackendException {
+    lane.prepare(memory);
   }
 
   /** Whether the lane can run another batch. */

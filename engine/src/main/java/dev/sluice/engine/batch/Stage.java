@@ -12,6 +12,8 @@ public enum Stage {
   PRE,
   /** The part of the run that the stages after the model took; only of packages with stages. */
   POST,
+  /** The part of the run that the device worked; only where it measures that. */
+  DEVICE,
   /** From the end of the run to the close of the last request. */
   READ,
   /** Not a time: the rows of the run. */

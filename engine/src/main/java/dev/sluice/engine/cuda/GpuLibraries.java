@@ -5,9 +5,14 @@ import dev.sluice.bindings.cuda.CudaDevice;
 import dev.sluice.bindings.cuda.CudaDriverLoader;
 import dev.sluice.bindings.cuda.DriverProbe;
 import dev.sluice.bindings.cuda.DriverReport;
+import dev.sluice.bindings.nvrtc.Nvrtc;
+import dev.sluice.bindings.sim.SimulatedCuda;
+import dev.sluice.bindings.sim.SimulatedNvrtc;
+import dev.sluice.bindings.sim.SimulatedTensorRt;
 import dev.sluice.bindings.tensorrt.TensorRtApi;
 import dev.sluice.bindings.tensorrt.TensorRtLoader;
 import dev.sluice.engine.backend.BackendException;
+import dev.sluice.kernels.SimulatedKernels;
 import dev.sluice.kernels.compile.KernelCompiler;
 import java.util.List;
 import java.util.Objects;
@@ -18,8 +23,8 @@ import java.util.Optional;
  * machine, or simulated ones for tests without a GPU:
  *
  * <pre>{@code
- * SimulatedCuda cuda = SimulatedCuda.builder().kernels(...).build();
- * GpuLibraries gpu = GpuLibraries.of(cuda, SimulatedTensorRt.builder(cuda).build(), compiler);
+ * SimulatedCuda cuda = SimulatedCuda.builder().kernels(SimulatedKernels.all()).build();
+ * GpuLibraries gpu = GpuLibraries.simulated(cuda, SimulatedTensorRt.builder(cuda).build());
  * Engine.open(file, EngineOptions.builder().device("cuda").gpu(gpu).build());
  * }</pre>
  *
@@ -81,6 +86,10 @@ public final class GpuLibraries {
 
     private static Result look() {
       CudaDriverLoader.Result driver = CudaDriverLoader.load();
+      DriverReport report = DriverProbe.probe(driver);
+      if (!report.ready()) {
+        return new Result(Optional.empty(), List.of(report.missing()), List.of(report.remedy()));
+      }
       TensorRtLoader.Result loaded = TensorRtLoader.load(driver);
       return new Result(
           loaded
@@ -106,6 +115,15 @@ public final class GpuLibraries {
     CudaDriverLoader.Result loaded =
         new CudaDriverLoader.Result(Optional.of(cuda), Optional.empty(), List.of(), List.of());
     return new GpuLibraries(cuda, tensorRt, kernels, DriverProbe.probe(loaded));
+  }
+
+  /**
+   * A simulated device, which runs stages, too, where it was made with {@link
+   * SimulatedKernels#all}.
+   */
+  public static GpuLibraries simulated(SimulatedCuda cuda, SimulatedTensorRt tensorRt) {
+    SimulatedNvrtc nvrtc = new SimulatedNvrtc(SimulatedKernels.all().keySet(), 80, 90);
+    return of(cuda, tensorRt, new KernelCompiler(() -> new Nvrtc(nvrtc, "simulated")));
   }
 
   /** The driver. */

@@ -1,8 +1,12 @@
 package dev.sluice.engine.stage;
 
+import dev.sluice.engine.Shape;
+import dev.sluice.engine.TensorSpec;
+import dev.sluice.engine.backend.BackendException;
 import dev.sluice.kernels.KernelCall;
 import dev.sluice.kernels.TopK;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /**
  * A stage after the model, the tensors that it works on, and the kernel that does it.
@@ -20,6 +24,30 @@ public record OutputStep(OutputStage stage, int model, int values, int indices) 
     boolean indexFirst = stage.kind() == OutputStage.Kind.ARGMAX;
     return new OutputStep(
         stage, model, indexFirst ? served + 1 : served, indexFirst ? served : served + 1);
+  }
+
+  /**
+   * What it makes of an output.
+   *
+   * @param shape of the model's output: of a row for a batched model, else as it is
+   * @throws BackendException where it has other columns than the stage was made for
+   */
+  public List<TensorSpec> served(Shape shape) throws BackendException {
+    long rows = shape.rank() == 0 ? 1 : shape.dim(0);
+    if (shape.elementCount() != rows * stage.columns()) {
+      throw new BackendException(
+          "the model's output '"
+              + stage.tensor()
+              + "' has the shape "
+              + shape
+              + ", but the stage "
+              + stage.text()
+              + " was made for "
+              + stage.columns()
+              + " numbers a row; build the package again",
+          null);
+    }
+    return stage.served(rows);
   }
 
   private boolean softmax() {

@@ -211,6 +211,25 @@ public final class StagePlan {
   }
 
   /**
+   * Whether the stages take these shapes: as many as there are inputs, images of the right form,
+   * and as many sizes as images. Inputs that no stage reads are the model's business.
+   */
+  public boolean accepts(ShapeKey key) {
+    List<Shape> shapes = key.inputs();
+    boolean fits = shapes.size() == served.inputs().size();
+    for (int i = 0; fits && i < shapes.size(); i++) {
+      fits = modelInput(i) >= 0 || served.inputs().get(i).shape().accepts(shapes.get(i));
+    }
+    for (InputStep step : inputs) {
+      fits =
+          fits
+              && (step.sizes() < 0
+                  || shapes.get(step.sizes()).dim(0) == shapes.get(step.served()).dim(0));
+    }
+    return fits;
+  }
+
+  /**
    * The model's shapes for those that callers gave.
    *
    * @throws IllegalArgumentException where there are not as many as inputs

@@ -1,7 +1,6 @@
 package dev.sluice.engine.stage;
 
 import dev.sluice.engine.Signature;
-import dev.sluice.engine.TensorSpec;
 import dev.sluice.engine.backend.Backend;
 import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.backend.BatchMemory;
@@ -68,21 +67,9 @@ public final class StagedBackend implements Backend {
   }
 
   private void checkKey(ShapeKey key) throws BackendException {
-    List<TensorSpec> inputs = plan.served().inputs();
-    boolean fits = key.inputs().size() == inputs.size();
-    for (int i = 0; fits && i < inputs.size(); i++) {
-      fits = plan.modelInput(i) >= 0 || inputs.get(i).shape().accepts(key.inputs().get(i));
-    }
-    for (InputStep step : plan.inputs()) {
-      fits =
-          fits
-              && (step.sizes() < 0
-                  || key.inputs().get(step.sizes()).dim(0)
-                      == key.inputs().get(step.served()).dim(0));
-    }
-    if (!fits) {
+    if (!plan.accepts(key)) {
       throw new BackendException(
-          "the inputs " + inputs + " do not take the shapes " + key.inputs(), null);
+          "the inputs " + plan.served().inputs() + " do not take the shapes " + key.inputs(), null);
     }
   }
 

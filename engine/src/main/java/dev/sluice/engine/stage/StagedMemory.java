@@ -99,23 +99,7 @@ final class StagedMemory implements BatchMemory {
    */
   private void fillOutputs() throws BackendException {
     for (OutputStep step : outputSteps) {
-      OutputStage stage = step.stage();
-      Shape shape = model.outputShape(step.model());
-      long rows = shape.rank() == 0 ? 1 : shape.dim(0);
-      if (shape.elementCount() != rows * stage.columns()) {
-        throw new BackendException(
-            "the model's output '"
-                + stage.tensor()
-                + "' has the shape "
-                + shape
-                + ", but the stage "
-                + stage.text()
-                + " was made for "
-                + stage.columns()
-                + " numbers a row; build the package again",
-            null);
-      }
-      List<TensorSpec> specs = stage.served(rows);
+      List<TensorSpec> specs = step.served(model.outputShape(step.model()));
       int first = Math.min(step.values(), step.indices());
       for (int i = 0; i < specs.size(); i++) {
         Tensor old = outputs[first + i];
