@@ -1,10 +1,6 @@
 package dev.sluice.converter.build;
 
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-
-import dev.sluice.bindings.cuda.CudaApi;
 import dev.sluice.bindings.cuda.CudaDevice;
-import dev.sluice.bindings.cuda.CudaStatus;
 import dev.sluice.bindings.cuda.PrimaryContext;
 import dev.sluice.bindings.tensorrt.TensorRtApi;
 import dev.sluice.engine.cuda.GpuLibraries;
@@ -24,8 +20,6 @@ import dev.sluice.engine.plan.PlanTarget;
 import dev.sluice.engine.plan.PlanWatch;
 import dev.sluice.engine.stage.StagePlan;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
@@ -89,14 +83,19 @@ public record PlanAdder(
         builder = builder.withTimingCache(timingCache.get());
       }
       try (PackageWriter writer = PackageWriter.create(target);
-          PrimaryContext _ = enter(gpu.cuda(), device.ordinal())) {
+          PrimaryContext _ = PrimaryContext.enter(gpu.cuda(), device.ordinal())) {
         long startNs = System.nanoTime();
         builder.build(
             model,
             key,
             watch,
             plan -> {
-              String layers = PlanInspector.layers(tensorRt, plan, model.label());
+              String layers;
+              // This loads the plan, too: one that does not load is of no use.
+              try (PlanInspector inspector =
+                  new PlanInspector(gpu.cuda(), tensorRt, plan, model.label())) {
+                layers = inspector.layers();
+              }
               PackagedPlans.copyWithout(opened, key.packageName(), writer);
               PackagedPlans.write(writer, key, plan);
               PackagedPlans.writeLayers(writer, key, layers);
@@ -117,14 +116,6 @@ public record PlanAdder(
       return PlanKey.of(manifest, profiles, options, PlanTarget.of(gpu.tensorRt(), device));
     } catch (IllegalArgumentException e) {
       throw new PlanException(source + ": there can be no plan of it: " + e.getMessage(), e);
-    }
-  }
-
-  private static PrimaryContext enter(CudaApi cuda, int ordinal) {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment device = arena.allocate(JAVA_INT);
-      CudaStatus.check(cuda, cuda.cuDeviceGet(device, ordinal), "cuDeviceGet", "" + ordinal);
-      return PrimaryContext.enter(cuda, device.get(JAVA_INT, 0));
     }
   }
 }

@@ -5,6 +5,8 @@ import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.engine.Shape;
 import dev.sluice.engine.TensorSpec;
 import dev.sluice.engine.Tuning;
+import dev.sluice.engine.backend.BackendException;
+import dev.sluice.engine.cuda.GpuLibraries;
 import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.format.PackageReader;
 import dev.sluice.engine.format.SluicePackage;
@@ -52,13 +54,33 @@ final class InspectCommand implements Callable<Integer> {
   @Option(names = "--layers", description = "List the layers of each plan.")
   private boolean layers;
 
+  private String device;
+
+  @Option(
+      names = "--device",
+      paramLabel = "DEVICE",
+      description =
+          "With --layers: cuda or cuda:N, where each plan that fits is run to time its layers.")
+  void setDevice(String value) {
+    device = DeviceOption.parse(spec, value);
+    if (device.equals(DeviceOption.CPU) || device.equals(DeviceOption.AUTO)) {
+      throw usage("--device " + value + ": plans run on a GPU alone; say cuda or cuda:N");
+    }
+  }
+
+  private ParameterException usage(String problem) {
+    return new ParameterException(spec.commandLine(), problem);
+  }
+
   @Override
-  public Integer call() throws IOException {
+  public Integer call() throws IOException, BackendException {
+    if (device != null && !layers) {
+      throw usage("--device: it is for the time of layers; add --layers");
+    }
     if (PackageFile.isPackage(file)) {
       inspectPackage();
     } else if (layers) {
-      throw new ParameterException(
-          spec.commandLine(),
+      throw usage(
           "--layers: a model has no plans; build a package with sluice build --device cuda");
     } else {
       inspectModel();
@@ -66,14 +88,33 @@ final class InspectCommand implements Callable<Integer> {
     return 0;
   }
 
-  private void inspectPackage() throws IOException {
+  /** The GPU that is named. */
+  private PlanReport.Gpu namedGpu() throws BackendException {
+    GpuLibraries libraries = Sluice.of(spec).gpu().require();
+    return new PlanReport.Gpu(libraries, libraries.device(DeviceOption.ordinal(device)));
+  }
+
+  /** The first GPU, where it can be used. */
+  private Optional<PlanReport.Gpu> firstGpu() {
+    Optional<GpuLibraries> libraries = Sluice.of(spec).gpu().libraries();
+    try {
+      return libraries.isEmpty()
+          ? Optional.empty()
+          : Optional.of(new PlanReport.Gpu(libraries.get(), libraries.get().device(0)));
+    } catch (BackendException e) {
+      return Optional.empty();
+    }
+  }
+
+  private void inspectPackage() throws IOException, BackendException {
+    Optional<PlanReport.Gpu> named = device == null ? Optional.empty() : Optional.of(namedGpu());
     try (SluicePackage opened = PackageReader.open(file)) {
       opened.verify();
       Manifest manifest = opened.manifest();
       Manifest.Graph graph = manifest.graphs().values().iterator().next();
       byte[] onnx = opened.entry(graph.entry()).toArray(ValueLayout.JAVA_BYTE);
       OnnxModel model = ModelReader.read(Path.of(file + "!" + graph.entry()), onnx);
-      PlanReport plans = PlanReport.of(opened, Sluice.of(spec)::gpu);
+      PlanReport plans = PlanReport.of(opened, () -> named.or(this::firstGpu), device != null);
       long sizeBytes = opened.bytes().byteSize();
       Map<String, Object> object = new LinkedHashMap<>();
       object.put("package", file.toString());

@@ -37,12 +37,18 @@ final class PlanLayers {
    * @param precision of its outputs, or inputs where it has none; several are joined by a comma
    */
   record Layer(String name, String type, String kernel, String precision) {
-    Map<String, Object> json() {
+    /**
+     * As JSON.
+     *
+     * @param timeUs microseconds of a run; null where it was not measured
+     */
+    Map<String, Object> json(Double timeUs) {
       Map<String, Object> object = new LinkedHashMap<>();
       object.put("name", name);
       object.put("type", type);
       object.put("kernel", kernel);
       object.put("precision", precision);
+      object.put("timeUs", timeUs);
       return object;
     }
   }
@@ -121,7 +127,8 @@ final class PlanLayers {
     Set<String> types = new TreeSet<>();
     for (JsonNode tensor : tensors) {
       String format = text(tensor, "Format/Datatype").strip();
-      if (!format.isEmpty()) {
+      // TensorRT says N/A where a shape is not known.
+      if (!format.isEmpty() && !format.startsWith("N/A")) {
         types.add(type(format));
       }
     }

@@ -1,17 +1,20 @@
 package dev.sluice.converter.cli;
 
+import dev.sluice.bindings.cuda.CudaDevice;
+import dev.sluice.bindings.cuda.PrimaryContext;
 import dev.sluice.bindings.tensorrt.TensorRtApi.HardwareCompatibilityLevel;
-import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.cuda.GpuLibraries;
 import dev.sluice.engine.format.PackageException;
 import dev.sluice.engine.format.SluicePackage;
 import dev.sluice.engine.plan.PackagedPlans;
+import dev.sluice.engine.plan.PlanInspector;
 import dev.sluice.engine.plan.PlanKey;
 import dev.sluice.engine.plan.PlanOptions;
 import dev.sluice.engine.plan.PlanProfile;
 import dev.sluice.engine.plan.PlanTarget;
 import dev.sluice.engine.plan.ShapeRange;
 import java.io.PrintWriter;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -33,9 +36,34 @@ final class PlanReport {
    * @param misfit why the GPU at hand does not take it; empty where it does; null where there is
    *     none
    * @param layers null where the package does not tell
+   * @param timesUs microseconds of a run by the layer's name; empty where they were not measured
    */
   private record Plan(
-      PackagedPlans.Entry entry, long sizeBytes, String misfit, List<PlanLayers.Layer> layers) {}
+      PackagedPlans.Entry entry,
+      long sizeBytes,
+      String misfit,
+      List<PlanLayers.Layer> layers,
+      Map<String, Double> timesUs) {}
+
+  /**
+   * A GPU that can be used.
+   *
+   * <p>Thread safety: immutable.
+   */
+  record Gpu(GpuLibraries libraries, CudaDevice device) {
+    PlanTarget target() {
+      return PlanTarget.of(libraries.tensorRt(), device);
+    }
+
+    /** Runs a plan, and measures its layers. */
+    private Map<String, Double> timesUs(MemorySegment plan, String label) {
+      try (PrimaryContext _ = PrimaryContext.enter(libraries.cuda(), device.ordinal());
+          PlanInspector inspector =
+              new PlanInspector(libraries.cuda(), libraries.tensorRt(), plan, label)) {
+        return inspector.layerTimesUs();
+      }
+    }
+  }
 
   private final List<Plan> plans;
 
@@ -46,22 +74,28 @@ final class PlanReport {
   /**
    * Reads them.
    *
-   * @param gpu the GPU libraries, which are asked only where there are plans
+   * @param gpu is asked for the GPU at hand only where there are plans
+   * @param timed whether to run the plans that fit
    * @throws PackageException where an entry can't be read
    */
-  static PlanReport of(SluicePackage opened, Supplier<GpuLibraries.Result> gpu)
+  static PlanReport of(SluicePackage opened, Supplier<Optional<Gpu>> gpu, boolean timed)
       throws PackageException {
     List<PackagedPlans.Entry> entries = PackagedPlans.list(opened);
-    Optional<PlanTarget> here = entries.isEmpty() ? Optional.empty() : here(gpu.get());
+    Optional<Gpu> here = entries.isEmpty() ? Optional.empty() : gpu.get();
     List<Plan> plans = new ArrayList<>();
     for (PackagedPlans.Entry entry : entries) {
+      MemorySegment plan = opened.entry(entry.entry());
+      String misfit =
+          here.map(at -> PackagedPlans.misfit(entry, opened.manifest(), at.target())).orElse(null);
       plans.add(
           new Plan(
               entry,
-              opened.entry(entry.entry()).byteSize(),
-              here.map(target -> PackagedPlans.misfit(entry, opened.manifest(), target))
-                  .orElse(null),
-              layers(opened, entry)));
+              plan.byteSize(),
+              misfit,
+              layers(opened, entry),
+              timed && "".equals(misfit)
+                  ? here.get().timesUs(plan, opened.manifest().model())
+                  : Map.of()));
     }
     return new PlanReport(plans);
   }
@@ -74,19 +108,6 @@ final class PlanReport {
         : PlanLayers.read(
             opened.entry(entry.get()).toArray(ValueLayout.JAVA_BYTE),
             opened.file() + ", entry '" + entry.get() + "'");
-  }
-
-  /** The first GPU with its TensorRT, where both can be used. */
-  private static Optional<PlanTarget> here(GpuLibraries.Result found) {
-    if (found.libraries().isEmpty()) {
-      return Optional.empty();
-    }
-    GpuLibraries gpu = found.libraries().get();
-    try {
-      return Optional.of(PlanTarget.of(gpu.tensorRt(), gpu.device(0)));
-    } catch (BackendException e) {
-      return Optional.empty();
-    }
   }
 
   /** What a plan is built for, as JSON. */
@@ -119,7 +140,9 @@ final class PlanReport {
           "layers",
           plan.layers() == null
               ? null
-              : plan.layers().stream().map(PlanLayers.Layer::json).toList());
+              : plan.layers().stream()
+                  .map(layer -> layer.json(plan.timesUs().get(layer.name())))
+                  .toList());
       list.add(object);
     }
     return list;
@@ -201,10 +224,18 @@ final class PlanReport {
           plan.entry().name()
               + (plan.layers() == null ? ": the package does not tell its layers" : ""));
       if (plan.layers() != null) {
-        TextTable table = new TextTable().row("layer", "type", "precision", "kernel");
-        plan.layers()
-            .forEach(
-                layer -> table.row(layer.name(), layer.type(), layer.precision(), layer.kernel()));
+        boolean timed = !plan.timesUs().isEmpty();
+        TextTable table =
+            new TextTable().row("layer", "type", "precision", timed ? "us" : "", "kernel");
+        for (PlanLayers.Layer layer : plan.layers()) {
+          Double timeUs = plan.timesUs().get(layer.name());
+          table.row(
+              layer.name(),
+              layer.type(),
+              layer.precision(),
+              timeUs == null ? "" : String.format(Locale.ROOT, "%.2f", timeUs),
+              layer.kernel());
+        }
         table.print(out);
       }
     }

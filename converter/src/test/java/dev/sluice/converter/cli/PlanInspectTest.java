@@ -2,6 +2,9 @@ package dev.sluice.converter.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sluice.bindings.ElementType;
+import dev.sluice.bindings.onnxruntime.TinyModel;
+import dev.sluice.bindings.sim.TensorRtFaults;
 import dev.sluice.engine.format.PackageReader;
 import dev.sluice.engine.format.PackageWriter;
 import dev.sluice.engine.format.SluicePackage;
@@ -9,7 +12,9 @@ import dev.sluice.engine.plan.PackagedPlans;
 import dev.sluice.engine.plan.PlanKey;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -95,7 +100,12 @@ class PlanInspectTest {
     assertThat(plan.get("fits").isNull()).isTrue();
     assertThat(plan.get("misfit").isNull()).isTrue();
     assertThat(plan.get("layers").size()).isEqualTo(1);
-    assertThat(plan.get("layers").get(0).get("type").asString()).isEqualTo("MatMul");
+    JsonNode layer = plan.get("layers").get(0);
+    assertThat(layer.get("type").asString()).isEqualTo("MatMul");
+    assertThat(layer.get("kernel").asString()).isEqualTo("simulated_matmul_float");
+    // Known since the inspector was asked at the shapes of a profile.
+    assertThat(layer.get("precision").asString()).isEqualTo("fp32");
+    assertThat(layer.get("timeUs").isNull()).isTrue();
     assertThat(Cli.on(SimulatedGpu.NONE, "inspect", made).done().out())
         .contains("trt-11.2.0-sm90  TensorRT 11.2.0 on Simulated H100 (sm90), ")
         .contains("whether it fits is unknown")
@@ -129,7 +139,7 @@ class PlanInspectTest {
     assertThat(layers.get(0).toString())
         .isEqualTo(
             "{\"name\":\"conv\",\"type\":\"CaskConvolution\",\"kernel\":\"sm90_gemm_f16\","
-                + "\"precision\":\"fp16\"}");
+                + "\"precision\":\"fp16\",\"timeUs\":null}");
     assertThat(layers.get(1).get("name").asString()).isEqualTo("a name alone");
     assertThat(Cli.on(SimulatedGpu.NONE, "inspect", forged, "--layers").done().out())
         .containsPattern("layer +type +precision +kernel")
@@ -138,6 +148,52 @@ class PlanInspectTest {
     assertThat(Cli.on(SimulatedGpu.NONE, "inspect", forged).done().out())
         .doesNotContain("CaskConvolution");
     Cli.run("inspect", model, "--layers").refused(2, "--layers", "has no plans");
+  }
+
+  @Test
+  void timesLayersOnAGpu() {
+    try (SimulatedGpu gpu = new SimulatedGpu(cache)) {
+      JsonNode plan = plan(gpu.run("inspect", made, "--layers", "--device", "cuda", "--json"));
+      assertThat(plan.get("layers").get(0).get("timeUs").asDouble()).isPositive();
+      assertThat(gpu.run("inspect", made, "--layers", "--device", "cuda:0").done().out())
+          .containsPattern("layer +type +precision +us +kernel")
+          .containsPattern("MatMul +fp32 +[0-9.]+ +simulated_matmul_float");
+      gpu.run("inspect", made, "--device", "cuda").refused(2, "add --layers");
+      gpu.run("inspect", made, "--layers", "--device", "cpu").refused(2, "say cuda or cuda:N");
+      gpu.run("inspect", made, "--layers", "--device", "cuda:3").refused(1, "no cuda:3");
+    }
+    // One that does not fit is not run.
+    try (SimulatedGpu gpu = new SimulatedGpu(cache, "L4", 8, 9, options -> options, null)) {
+      JsonNode plan = plan(gpu.run("inspect", made, "--layers", "--device", "cuda", "--json"));
+      assertThat(plan.get("fits").asBoolean()).isFalse();
+      assertThat(plan.get("layers").get(0).get("timeUs").isNull()).isTrue();
+    }
+    TensorRtFaults faults = TensorRtFaults.none().fail(TensorRtFaults.Call.ENQUEUE, 7);
+    try (SimulatedGpu gpu =
+        new SimulatedGpu(cache, "Simulated H100", 9, 0, trt -> trt.faults(faults), null)) {
+      gpu.run("inspect", made, "--layers", "--device", "cuda").refused(1, "enqueueV3");
+    }
+    Cli.on(SimulatedGpu.NONE, "inspect", made, "--layers", "--device", "cuda")
+        .refused(1, "no driver in this test");
+  }
+
+  @Test
+  void timesLayersOfOutputsWhoseShapesDependOnData() throws IOException {
+    Path nonZero =
+        Files.write(
+            folder.resolve("nonzero.onnx"),
+            new TinyModel()
+                .input("x", ElementType.FLOAT, 2, 3)
+                .output("y", ElementType.INT64, 2, "n")
+                .node("NonZero", "x", "y")
+                .build()
+                .toArray(ValueLayout.JAVA_BYTE));
+    Path packed = folder.resolve("nonzero.sluice");
+    try (SimulatedGpu gpu = new SimulatedGpu(cache)) {
+      gpu.run("build", nonZero, "--device", "cuda").done();
+      JsonNode plan = plan(gpu.run("inspect", packed, "--layers", "--device", "cuda", "--json"));
+      assertThat(plan.get("layers").get(0).get("timeUs").asDouble()).isPositive();
+    }
   }
 
   @Test

@@ -47,5 +47,7 @@ class PlanLayersTest {
         .isEqualTo("fp16,int32");
     assertThat(only("{\"Inputs\": [" + half + "], \"Outputs\": []}").precision()).isEqualTo("fp16");
     assertThat(only("{}").precision()).isEmpty();
+    String unknown = "{\"Format/Datatype\": \"N/A due to dynamic shapes\"}";
+    assertThat(only("{\"Outputs\": [" + unknown + "]}").precision()).isEmpty();
   }
 }
