@@ -5,9 +5,13 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.sluice.bindings.sim.SimulatedCuda;
+import dev.sluice.bindings.sim.SimulatedTensorRt;
+import dev.sluice.engine.cuda.GpuLibraries;
 import dev.sluice.engine.format.PackageReader;
 import dev.sluice.engine.format.SluicePackage;
 import dev.sluice.engine.npy.Npy;
+import dev.sluice.kernels.SimulatedKernels;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
@@ -164,6 +168,29 @@ class ReadmeExampleTest {
   }
 
   @Test
+  void aSimulatedGpuAnswers(@TempDir Path cache) throws Exception {
+    String before = System.getProperty("sluice.cache", "");
+    System.setProperty("sluice.cache", cache.toString());
+    try {
+      assertAnswered(simulated(file, x));
+    } finally {
+      System.setProperty("sluice.cache", before);
+    }
+  }
+
+  private static float[] simulated(Path file, float[] x) throws Exception {
+    // README: begin
+    try (SimulatedCuda cuda = SimulatedCuda.builder().kernels(SimulatedKernels.all()).build()) {
+      GpuLibraries gpu = GpuLibraries.simulated(cuda, SimulatedTensorRt.builder(cuda).build());
+      EngineOptions options = EngineOptions.builder().device("cuda").gpu(gpu).build();
+      try (Engine engine = Engine.open(file, options)) {
+        return engine.run(x);
+      }
+    }
+    // README: end
+  }
+
+  @Test
   void everyBlockOfTheReadmeIsAnExample() throws IOException {
     Path root = Path.of(System.getProperty("sluice.root"));
     Path self = Path.of("engine/src/test/java/dev/sluice/engine/ReadmeExampleTest.java");
@@ -172,7 +199,7 @@ class ReadmeExampleTest {
       // An empty last line would count as one without indentation.
       examples.add(example.stripTrailing().stripIndent() + "\n");
     }
-    assertThat(examples).hasSize(4);
+    assertThat(examples).hasSize(5);
     assertThat(found(BLOCK, root.resolve("README.md"))).isEqualTo(examples);
   }
 

@@ -1,2 +1,5 @@
-/** What the kernels reach on a GPU; run by the GPU kit. */
+/**
+ * What the GPU kit measures: what the kernels reach, and the engine beside a bare loop over the
+ * same plan.
+ */
 package dev.sluice.bench.gpu;

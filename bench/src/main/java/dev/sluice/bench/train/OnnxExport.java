@@ -1,20 +1,13 @@
 package dev.sluice.bench.train;
 
 import com.google.protobuf.ByteString;
+import dev.sluice.bench.onnx.OnnxGraph;
 import dev.sluice.bench.train.Architecture.Block;
-import dev.sluice.converter.onnx.proto.Onnx.AttributeProto;
-import dev.sluice.converter.onnx.proto.Onnx.GraphProto;
+import dev.sluice.bindings.ElementType;
 import dev.sluice.converter.onnx.proto.Onnx.ModelProto;
-import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
-import dev.sluice.converter.onnx.proto.Onnx.OperatorSetIdProto;
-import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
-import dev.sluice.converter.onnx.proto.Onnx.TensorShapeProto;
-import dev.sluice.converter.onnx.proto.Onnx.TypeProto;
-import dev.sluice.converter.onnx.proto.Onnx.ValueInfoProto;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
-import java.util.stream.LongStream;
 
 /**
  * Writes a folded network as an ONNX model: input {@link #INPUT}, {@code f32[N, 1, side, side]} of
@@ -26,16 +19,12 @@ final class OnnxExport {
   static final String INPUT = "image";
   static final String OUTPUT = "logits";
 
-  /** First version of the format that knows operator set 17. */
-  private static final long IR_VERSION = 8;
-
-  private static final long OPERATOR_SET = 17;
-
   private final Weights weights;
-  private final GraphProto.Builder graph = GraphProto.newBuilder();
+  private final OnnxGraph graph;
 
-  private OnnxExport(Weights weights) {
+  private OnnxExport(Weights weights, String name) {
     this.weights = weights;
+    graph = new OnnxGraph(name);
   }
 
   /**
@@ -47,21 +36,15 @@ final class OnnxExport {
    */
   static ModelProto model(
       Architecture architecture, Weights folded, String name, String description) {
-    GraphProto graph = new OnnxExport(folded).graph(architecture, name);
-    return ModelProto.newBuilder()
-        .setIrVersion(IR_VERSION)
-        .setProducerName("sluice")
-        .setDocString(description)
-        .setGraph(graph)
-        .addOpsetImport(OperatorSetIdProto.newBuilder().setDomain("").setVersion(OPERATOR_SET))
-        .build();
+    OnnxExport export = new OnnxExport(folded, name);
+    export.add(architecture);
+    return export.graph.model(description);
   }
 
-  private GraphProto graph(Architecture architecture, String name) {
-    graph.setName(name);
+  private void add(Architecture architecture) {
     int side = architecture.side();
-    graph.addInput(value(INPUT, 1, side, side));
-    graph.addOutput(value(OUTPUT, architecture.classes()));
+    graph.input(INPUT, ElementType.FLOAT, 1, side, side);
+    graph.output(OUTPUT, ElementType.FLOAT, architecture.classes());
     String value = relu("stem", convolution("stem", INPUT, 1, 3, 1));
     int channels = architecture.stem();
     int number = 0;
@@ -75,69 +58,28 @@ final class OnnxExport {
       boolean straight = block.stride() == 1 && channels == block.channels();
       String shortcut =
           straight ? value : convolution(prefix + ".shortcut", value, channels, 1, block.stride());
-      String sum = node("Add", prefix + ".add", List.of(branch, shortcut));
+      String sum = graph.node("Add", prefix + ".add", List.of(branch, shortcut));
       value = relu(prefix, sum);
       channels = block.channels();
     }
-    String pooled = node("GlobalAveragePool", "pool", List.of(value));
-    String flat = node("Flatten", "flatten", List.of(pooled), attribute("axis", 1));
+    String pooled = graph.node("GlobalAveragePool", "pool", List.of(value));
+    String flat = graph.node("Flatten", "flatten", List.of(pooled), OnnxGraph.integer("axis", 1));
     String weight = matrix("classifier.weight", architecture.classes(), channels);
     String bias = matrix("classifier.bias", architecture.classes());
-    graph.addNode(
-        nodeBuilder("Gemm", "classifier", List.of(flat, weight, bias), attribute("transB", 1))
-            .addOutput(OUTPUT));
-    return graph.build();
+    graph.nodeTo(
+        OUTPUT, "Gemm", "classifier", List.of(flat, weight, bias), OnnxGraph.integer("transB", 1));
   }
 
   private String convolution(String name, String in, int inputs, int kernel, int stride) {
     int outputs = weights.get(name + ".weight").length;
-    int padding = (kernel - 1) / 2;
     String weight = matrix(name + ".weight", outputs, inputs, kernel, kernel);
     String bias = matrix(name + ".bias", outputs);
-    return node(
-        "Conv",
-        name,
-        List.of(in, weight, bias),
-        attribute("kernel_shape", kernel, kernel),
-        attribute("strides", stride, stride),
-        attribute("pads", padding, padding, padding, padding));
+    return graph.node(
+        "Conv", name, List.of(in, weight, bias), OnnxGraph.convolution(kernel, stride, 1));
   }
 
   private String relu(String name, String in) {
-    return node("Relu", name + ".relu", List.of(in));
-  }
-
-  /** Adds a node with one output and returns that output's name. */
-  private String node(
-      String operator, String name, List<String> inputs, AttributeProto... attributes) {
-    String output = name + ".out";
-    graph.addNode(nodeBuilder(operator, name, inputs, attributes).addOutput(output));
-    return output;
-  }
-
-  private static NodeProto.Builder nodeBuilder(
-      String operator, String name, List<String> inputs, AttributeProto... attributes) {
-    return NodeProto.newBuilder()
-        .setOpType(operator)
-        .setName(name)
-        .addAllInput(inputs)
-        .addAllAttribute(List.of(attributes));
-  }
-
-  private static AttributeProto attribute(String name, long value) {
-    return AttributeProto.newBuilder()
-        .setName(name)
-        .setType(AttributeProto.AttributeType.INT)
-        .setI(value)
-        .build();
-  }
-
-  private static AttributeProto attribute(String name, long... values) {
-    return AttributeProto.newBuilder()
-        .setName(name)
-        .setType(AttributeProto.AttributeType.INTS)
-        .addAllInts(LongStream.of(values).boxed().toList())
-        .build();
+    return graph.node("Relu", name + ".relu", List.of(in));
   }
 
   /** Adds weights as an initializer of the given shape and returns their name. */
@@ -151,30 +93,10 @@ final class OnnxExport {
         bytes.putFloat(value);
       }
     }
-    graph.addInitializer(
-        TensorProto.newBuilder()
-            .setName(name)
-            .setDataType(TensorProto.DataType.FLOAT_VALUE)
-            .addAllDims(LongStream.of(shape).boxed().toList())
-            .setRawData(ByteString.copyFrom(bytes.flip())));
+    graph.initializer(
+        OnnxGraph.tensor(name, ElementType.FLOAT, shape)
+            .setRawData(ByteString.copyFrom(bytes.flip()))
+            .build());
     return name;
-  }
-
-  private static ValueInfoProto value(String name, long... sizes) {
-    TensorShapeProto.Builder shape =
-        TensorShapeProto.newBuilder()
-            .addDim(TensorShapeProto.Dimension.newBuilder().setDimParam("N"));
-    for (long size : sizes) {
-      shape.addDim(TensorShapeProto.Dimension.newBuilder().setDimValue(size));
-    }
-    return ValueInfoProto.newBuilder()
-        .setName(name)
-        .setType(
-            TypeProto.newBuilder()
-                .setTensorType(
-                    TypeProto.Tensor.newBuilder()
-                        .setElemType(TensorProto.DataType.FLOAT_VALUE)
-                        .setShape(shape)))
-        .build();
   }
 }

@@ -10,7 +10,7 @@ import java.util.random.RandomGeneratorFactory;
  *
  * <p>Not thread-safe: one instance belongs to one thread.
  */
-final class SeededDraws {
+public final class SeededDraws {
   /** The generator's name in {@link RandomGeneratorFactory#of}. */
   static final String ALGORITHM = "L64X128MixRandom";
 
@@ -29,7 +29,7 @@ final class SeededDraws {
    * @param seed of the whole collection
    * @param index of the item
    */
-  static SeededDraws of(long seed, long index) {
+  public static SeededDraws of(long seed, long index) {
     return new SeededDraws(FACTORY.create(mix(mix(seed) + index)));
   }
 
@@ -52,12 +52,12 @@ final class SeededDraws {
   }
 
   /** Uniform in [-bound, bound). */
-  double within(double bound) {
+  public double within(double bound) {
     return bound * (2 * unit() - 1);
   }
 
   /** Uniform in 0 .. bound-1. */
-  int below(int bound) {
+  public int below(int bound) {
     return (int) (unit() * bound);
   }
 

@@ -204,7 +204,8 @@ public final class LoadSamples {
   }
 
   private boolean isClose(ElementType type, MemorySegment expected, MemorySegment actual) {
-    double allowed = tolerance.abs() + tolerance.rel() * TensorDifference.largest(type, expected);
+    double rel = Math.max(tolerance.rel(), engine.relTolerance());
+    double allowed = tolerance.abs() + rel * TensorDifference.largest(type, expected);
     return TensorDifference.maxAbs(type, expected, actual) <= allowed;
   }
 }
