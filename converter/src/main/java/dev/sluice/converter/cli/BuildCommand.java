@@ -5,7 +5,6 @@ import dev.sluice.converter.build.BuildResult;
 import dev.sluice.converter.build.ModelBuilder;
 import dev.sluice.converter.build.PlanAdder;
 import dev.sluice.engine.backend.BackendException;
-import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.format.Manifest.Range;
 import dev.sluice.engine.plan.PlanException;
 import dev.sluice.engine.stage.InputStageSpec;
@@ -15,10 +14,7 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -119,22 +115,14 @@ final class BuildCommand implements Callable<Integer> {
     Path target = packageFile != null ? packageFile : packed ? model : beside(model);
     checkTarget(target, packed);
     try (Interruption _ = new Interruption()) {
-      Built built = packed ? withPlan(target) : built(target, options);
-      output.print(json(built), out -> text(built, out));
+      BuildReport built = packed ? withPlan(target) : built(target, options);
+      output.print(built.json(), built::text);
     }
     return 0;
   }
 
-  /**
-   * What was made.
-   *
-   * @param added null where the package got no plan
-   * @param noPlan why not, where one would have been built; else null
-   */
-  private record Built(BuildResult result, PlanAdder.Added added, String noPlan) {}
-
   /** Builds the package, and the plan of it; the package appears when both are done. */
-  private Built built(Path target, BuildOptions options)
+  private BuildReport built(Path target, BuildOptions options)
       throws IOException, BackendException, BadInputException, PlanException {
     PlanAdder adder = null;
     String noPlan = null;
@@ -149,7 +137,7 @@ final class BuildCommand implements Callable<Integer> {
     }
     output.progress("building " + target + " …");
     if (adder == null) {
-      return new Built(ModelBuilder.build(model, target, options), null, noPlan);
+      return new BuildReport(ModelBuilder.build(model, target, options), null, noPlan);
     }
     Path name = target.toAbsolutePath().getFileName();
     Path folder = Files.createTempDirectory(target.toAbsolutePath().getParent(), "." + name + ".");
@@ -164,12 +152,12 @@ final class BuildCommand implements Callable<Integer> {
   }
 
   /** Adds a plan to a package that was made already. */
-  private Built withPlan(Path target)
+  private BuildReport withPlan(Path target)
       throws IOException, BackendException, BadInputException, PlanException {
     return withPlan(plan.adder(), model, target, 0, null);
   }
 
-  private Built withPlan(
+  private BuildReport withPlan(
       PlanAdder adder, Path source, Path target, long durationNs, String noSelfTest)
       throws IOException, PlanException {
     output.progress("building a plan for " + adder.device().name() + " …");
@@ -182,7 +170,7 @@ final class BuildCommand implements Callable<Integer> {
     } else {
       added = adder.add(source, target, (_, _, _) -> {});
     }
-    return new Built(
+    return new BuildReport(
         new BuildResult(
             target,
             added.manifest(),
@@ -263,65 +251,5 @@ final class BuildCommand implements Callable<Integer> {
     if (!packed && Files.exists(target) && Files.exists(model) && Files.isSameFile(target, model)) {
       throw new BadInputException(target + ": is the model itself; name another file with -o");
     }
-  }
-
-  private static Map<String, Object> json(Built built) {
-    BuildResult result = built.result();
-    Manifest manifest = result.manifest();
-    Map<String, Object> object = new LinkedHashMap<>();
-    object.put("package", result.packageFile().toString());
-    object.put("precision", manifest.precision().overall());
-    object.put("bytes", result.sizeBytes());
-    object.put("seconds", result.durationNs() / 1e9);
-    object.put("batching", InspectCommand.batching(manifest.batching()));
-    object.put("layers", manifest.precision().layers());
-    object.put("calibration", null);
-    object.put("device", DeviceOption.CPU);
-    object.put("inputs", Tensors.json(manifest.signature().inputs()));
-    object.put("outputs", Tensors.json(manifest.signature().outputs()));
-    object.put("stages", InspectCommand.stages(manifest));
-    object.put("selfTest", InspectCommand.selfTest(manifest, result.noSelfTest()));
-    object.put("plans", built.added() == null ? List.of() : List.of(json(built.added())));
-    object.put("noPlan", built.noPlan());
-    return object;
-  }
-
-  private static Map<String, Object> json(PlanAdder.Added added) {
-    Map<String, Object> object = PlanReport.target(added.key());
-    object.put("bytes", added.sizeBytes());
-    object.put("seconds", added.durationNs() / 1e9);
-    return object;
-  }
-
-  private static void text(Built built, PrintWriter out) {
-    BuildResult result = built.result();
-    Manifest manifest = result.manifest();
-    out.println(result.packageFile());
-    TextTable table =
-        new TextTable()
-            .row("model", manifest.model())
-            .row("size", InspectCommand.bytes(result.sizeBytes()))
-            .row("built in", seconds(result.durationNs()));
-    InspectCommand.describe(manifest, table);
-    table.row("self-test", InspectCommand.selfTestText(manifest, result.noSelfTest()));
-    if (built.added() != null) {
-      PlanAdder.Added added = built.added();
-      table.row(
-          "plan",
-          added.key().packageName()
-              + "  "
-              + added.key().target()
-              + ", "
-              + InspectCommand.bytes(added.sizeBytes())
-              + ", built in "
-              + seconds(added.durationNs()));
-    } else if (built.noPlan() != null) {
-      table.row("plan", "none: " + built.noPlan());
-    }
-    table.print(out);
-  }
-
-  private static String seconds(long durationNs) {
-    return String.format(Locale.ROOT, "%.1f s", durationNs / 1e9);
   }
 }

@@ -3,16 +3,12 @@ package dev.sluice.converter.cli;
 import dev.sluice.converter.onnx.ModelReader;
 import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.engine.Shape;
-import dev.sluice.engine.TensorSpec;
 import dev.sluice.engine.Tuning;
 import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.cuda.GpuLibraries;
 import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.format.PackageReader;
 import dev.sluice.engine.format.SluicePackage;
-import dev.sluice.engine.stage.InputStage;
-import dev.sluice.engine.stage.OutputStage;
-import dev.sluice.engine.stage.Stage;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
@@ -125,15 +121,15 @@ final class InspectCommand implements Callable<Integer> {
       object.put("bytes", sizeBytes);
       object.put("inputs", Tensors.json(manifest.signature().inputs()));
       object.put("outputs", Tensors.json(manifest.signature().outputs()));
-      object.put("stages", stages(manifest));
-      object.put("selfTest", selfTest(manifest, null));
+      object.put("stages", ManifestText.stages(manifest));
+      object.put("selfTest", ManifestText.selfTest(manifest, null));
       object.put("opset", graph.opset());
       object.put("nodes", graph.nodes());
       object.put("parameters", manifest.parameters());
       object.put("operators", model.operators());
-      object.put("batching", batching(manifest.batching()));
+      object.put("batching", ManifestText.batching(manifest.batching()));
       object.put("profile", manifest.profile());
-      object.put("precision", precision(manifest.precision()));
+      object.put("precision", ManifestText.precision(manifest.precision()));
       object.put("plans", plans.json());
       object.put("calibration", null);
       Optional<Tuning> tuning = Tuning.remembered(opened.packageHash());
@@ -144,9 +140,9 @@ final class InspectCommand implements Callable<Integer> {
               .row("model", manifest.model())
               .row("made by", manifest.producer() + ", format " + manifest.formatVersion())
               .row("size", bytes(sizeBytes));
-      describe(manifest, table);
+      ManifestText.describe(manifest, table);
       table
-          .row("self-test", selfTestText(manifest, null))
+          .row("self-test", ManifestText.selfTestText(manifest, null))
           .row("parameters", count(manifest.parameters()))
           .row("opset", "" + graph.opset())
           .row("operators", operators(graph.nodes(), model.operators()))
@@ -175,7 +171,7 @@ final class InspectCommand implements Callable<Integer> {
     object.put("nodes", model.nodes());
     object.put("parameters", model.parameters());
     object.put("operators", model.operators());
-    object.put("batching", batching(new Manifest.Batching(false, 0, NOT_BUILT)));
+    object.put("batching", ManifestText.batching(new Manifest.Batching(false, 0, NOT_BUILT)));
     object.put("precision", Map.of("layers", List.of(), "reason", "a model has no package yet"));
     object.put("plans", List.of());
     TextTable table = new TextTable().row("model", model.name());
@@ -197,92 +193,6 @@ final class InspectCommand implements Callable<Integer> {
         tuning.lanes(),
         tuning.threadsPerLane(),
         tuning.maxDelayNs() / 1_000);
-  }
-
-  /** Adds what build and inspect both tell: signature, batching, precision. */
-  static void describe(Manifest manifest, TextTable table) {
-    for (TensorSpec input : manifest.signature().inputs()) {
-      table.row("input", input.name() + "  " + Tensors.text(input.type(), input.shape()));
-    }
-    for (TensorSpec spec : manifest.signature().outputs()) {
-      table.row("output", spec.name() + "  " + Tensors.text(spec.type(), spec.shape()));
-    }
-    for (Stage stage : manifest.stages()) {
-      table.row(
-          stage instanceof InputStage ? "input stage" : "output stage",
-          stage.text() + "  " + describe(stage));
-    }
-    Manifest.Range rows = manifest.profile().rows();
-    table.row(
-        "batching",
-        (manifest.batching().proven() ? "yes, up to " + rows.max() + " rows: " : "no: ")
-            + manifest.batching().reason());
-    Manifest.Precision precision = manifest.precision();
-    table.row("precision", precision.overall() + ": " + precision.reason());
-    for (Manifest.Layer layer : precision.layers()) {
-      table.row(
-          "", layer.name() + " (" + layer.op() + ") " + layer.precision() + ": " + layer.reason());
-    }
-  }
-
-  private static String describe(Stage stage) {
-    String text =
-        switch (stage) {
-          case InputStage in ->
-              "to "
-                  + Tensors.name(in.type())
-                  + Shape.of(Shape.DYNAMIC, in.channels(), in.height(), in.width());
-          case OutputStage out -> "of " + out.columns() + " " + Tensors.name(out.type()) + " a row";
-        };
-    return "(" + text.replace("[-1,", "[N,") + ")";
-  }
-
-  /** Each stage with its kind, its tensor and its text. */
-  static List<Map<String, Object>> stages(Manifest manifest) {
-    List<Map<String, Object>> list = new ArrayList<>();
-    for (Stage stage : manifest.stages()) {
-      Map<String, Object> object = new LinkedHashMap<>();
-      object.put("kind", stage instanceof InputStage ? "input" : "output");
-      object.put("tensor", stage.tensor());
-      object.put("text", stage.text());
-      list.add(object);
-    }
-    return list;
-  }
-
-  /**
-   * How many golden samples run when the package is opened.
-   *
-   * @param whyNone null where it is not known, or there are some
-   */
-  static Map<String, Object> selfTest(Manifest manifest, String whyNone) {
-    Map<String, Object> object = new LinkedHashMap<>();
-    object.put("samples", manifest.golden().size());
-    object.put("reason", whyNone);
-    return object;
-  }
-
-  static String selfTestText(Manifest manifest, String whyNone) {
-    int samples = manifest.golden().size();
-    if (samples == 0) {
-      return "none when it is opened" + (whyNone == null ? "" : ": " + whyNone);
-    }
-    return samples + (samples == 1 ? " sample" : " samples") + " when it is opened";
-  }
-
-  static Map<String, Object> batching(Manifest.Batching batching) {
-    Map<String, Object> object = new LinkedHashMap<>();
-    object.put("proven", batching.proven());
-    object.put("reason", batching.reason());
-    return object;
-  }
-
-  private static Map<String, Object> precision(Manifest.Precision precision) {
-    Map<String, Object> object = new LinkedHashMap<>();
-    object.put("overall", precision.overall());
-    object.put("layers", precision.layers());
-    object.put("reason", precision.reason());
-    return object;
   }
 
   private static List<Map<String, Object>> values(List<OnnxModel.Value> values) {
