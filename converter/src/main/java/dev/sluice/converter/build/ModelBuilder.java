@@ -19,6 +19,7 @@ import dev.sluice.engine.format.PackageWriter;
 import dev.sluice.engine.stage.Stage;
 import dev.sluice.engine.stage.StagePlan;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
@@ -47,7 +48,8 @@ public final class ModelBuilder {
    * @param modelFile an ONNX model; its external data lies in its folder
    * @param packageFile where the package shall appear; replaced if it is there
    * @throws ModelException when the model can't be read, does not run, or does not fit the options
-   * @throws IOException when a file can't be read or written; nothing is left behind then
+   * @throws IOException when a file can't be read or written, or this thread was interrupted;
+   *     nothing is left behind then
    */
   public static BuildResult build(Path modelFile, Path packageFile, BuildOptions options)
       throws IOException {
@@ -75,6 +77,8 @@ public final class ModelBuilder {
         Trials trials = trials(model, new SampleRunner(session), shapes, stages, options, writer);
         manifest = writer.finish(manifest(model, location, layout, trials, options));
         noSelfTest = trials.golden().whyNone();
+      } catch (UncheckedIOException e) {
+        throw e.getCause();
       } catch (ArithmeticException | OutOfMemoryError e) {
         throw new ModelException(
             modelFile,

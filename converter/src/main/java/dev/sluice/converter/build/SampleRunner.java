@@ -5,6 +5,8 @@ import dev.sluice.bindings.onnxruntime.OrtEnvironment;
 import dev.sluice.bindings.onnxruntime.OrtSession;
 import dev.sluice.bindings.onnxruntime.OrtValue;
 import dev.sluice.engine.Shape;
+import java.io.InterruptedIOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -33,8 +35,14 @@ final class SampleRunner {
    * @param inputs one per input of the model
    * @return one per output, on the heap
    * @throws dev.sluice.bindings.NativeException when the model refuses the inputs
+   * @throws UncheckedIOException of an {@link InterruptedIOException} when this thread was
+   *     interrupted, which stays so
    */
   List<SampleTensor> run(List<SampleTensor> inputs) {
+    if (Thread.currentThread().isInterrupted()) {
+      throw new UncheckedIOException(
+          new InterruptedIOException("the build was interrupted; nothing is left of it"));
+    }
     OrtEnvironment environment = OrtEnvironment.shared();
     List<OrtValue> in = new ArrayList<>();
     List<OrtValue> out = List.of();

@@ -104,7 +104,7 @@ final class BenchCommand implements Callable<Integer> {
           RunFailedException,
           InterruptedException {
     LoadPlan plan = plan();
-    EngineOptions options = EngineOptions.builder().device(device.device()).build();
+    EngineOptions options = device.engine().build();
     try (SluicePackage opened = PackageReader.open(packageFile);
         Engine engine = Engine.open(packageFile, options)) {
       if (rows > engine.maxBatch()) {

@@ -3,8 +3,10 @@ package dev.sluice.converter.cli;
 import dev.sluice.converter.build.BuildOptions;
 import dev.sluice.converter.build.BuildResult;
 import dev.sluice.converter.build.ModelBuilder;
-import dev.sluice.engine.format.Manifest;
+import dev.sluice.converter.build.PlanAdder;
+import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.format.Manifest.Range;
+import dev.sluice.engine.plan.PlanException;
 import dev.sluice.engine.stage.InputStageSpec;
 import dev.sluice.engine.stage.OutputStageSpec;
 import java.io.IOException;
@@ -12,10 +14,8 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -26,28 +26,33 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /**
- * {@code sluice build}: an ONNX file becomes a package.
+ * {@code sluice build}: an ONNX file becomes a package, or a package gets one more plan.
  *
  * <p>Thread safety: one thread.
  */
 @Command(
     name = "build",
     mixinStandardHelpOptions = true,
-    description = "Reads an ONNX model, proves whether its rows may share a run, and packs it.")
+    description =
+        "Reads an ONNX model, proves whether its rows may share a run, and packs it; with --device"
+            + " cuda together with a TensorRT plan.")
 final class BuildCommand implements Callable<Integer> {
   private static final String ENDING = ".sluice";
 
   @Spec private CommandSpec spec;
   @Mixin private Output output;
-  @Mixin private DeviceOption device;
+  @Mixin private PlanFlags plan;
 
-  @Parameters(paramLabel = "MODEL.onnx", description = "The model.")
+  @Parameters(
+      paramLabel = "MODEL.onnx|PKG",
+      description = "The model; or a package that gets one more plan.")
   private Path model;
 
   @Option(
       names = {"-o", "--output"},
       paramLabel = "OUT.sluice",
-      description = "The package; by default beside the model, under its name.")
+      description =
+          "The package; by default beside the model, under its name. A package is replaced.")
   private Path packageFile;
 
   @Option(
@@ -100,14 +105,94 @@ final class BuildCommand implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() throws IOException, BadInputException {
+  public Integer call() throws IOException, BackendException, BadInputException, PlanException {
+    plan.check();
     BuildOptions options = options();
-    Path target = packageFile == null ? beside(model) : packageFile;
-    checkTarget(target);
-    output.progress("building " + target + " …");
-    BuildResult result = ModelBuilder.build(model, target, options);
-    output.print(json(result, device.resolved()), out -> text(result, out));
+    boolean packed = plan.wanted() && PackageFile.isPackage(model);
+    if (packed) {
+      checkMade();
+    }
+    Path target = packageFile != null ? packageFile : packed ? model : beside(model);
+    checkTarget(target, packed);
+    try (Interruption _ = new Interruption()) {
+      BuildReport built = packed ? withPlan(target) : built(target, options);
+      output.print(built.json(), built::text);
+    }
     return 0;
+  }
+
+  /** Builds the package, and the plan of it; the package appears when both are done. */
+  private BuildReport built(Path target, BuildOptions options)
+      throws IOException, BackendException, BadInputException, PlanException {
+    PlanAdder adder = null;
+    String noPlan = null;
+    try {
+      // Before all else: a missing GPU is to be told at once.
+      adder = plan.wanted() ? plan.adder() : null;
+    } catch (BackendException e) {
+      if (!plan.optional()) {
+        throw e;
+      }
+      noPlan = e.getMessage();
+    }
+    output.progress("building " + target + " …");
+    if (adder == null) {
+      return new BuildReport(ModelBuilder.build(model, target, options), null, noPlan);
+    }
+    Path name = target.toAbsolutePath().getFileName();
+    Path folder = Files.createTempDirectory(target.toAbsolutePath().getParent(), "." + name + ".");
+    Path staged = folder.resolve(name);
+    try {
+      BuildResult result = ModelBuilder.build(model, staged, options);
+      return withPlan(adder, staged, target, result.durationNs(), result.noSelfTest());
+    } finally {
+      Files.deleteIfExists(staged);
+      Files.delete(folder);
+    }
+  }
+
+  /** Adds a plan to a package that was made already. */
+  private BuildReport withPlan(Path target)
+      throws IOException, BackendException, BadInputException, PlanException {
+    return withPlan(plan.adder(), model, target, 0, null);
+  }
+
+  private BuildReport withPlan(
+      PlanAdder adder, Path source, Path target, long durationNs, String noSelfTest)
+      throws IOException, PlanException {
+    output.progress("building a plan for " + adder.device().name() + " …");
+    PlanAdder.Added added;
+    Optional<PrintWriter> terminal = output.terminal();
+    if (terminal.isPresent()) {
+      try (PlanProgress progress = new PlanProgress(terminal.get(), System::nanoTime)) {
+        added = adder.add(source, target, progress);
+      }
+    } else {
+      added = adder.add(source, target, (_, _, _) -> {});
+    }
+    return new BuildReport(
+        new BuildResult(
+            target,
+            added.manifest(),
+            noSelfTest,
+            Files.size(target),
+            durationNs + added.durationNs()),
+        added,
+        null);
+  }
+
+  /** Throws where an option is given that a package had when it was made. */
+  private void checkMade() {
+    if (batch != null
+        || noBatching
+        || !shapes.isEmpty()
+        || !inputStages.isEmpty()
+        || !outputStages.isEmpty()) {
+      throw usage(
+          model
+              + " is a package already: --batch, --shape, --no-batching and stages are for a model;"
+              + " build it from the model again to change them");
+    }
   }
 
   private BuildOptions options() {
@@ -151,7 +236,7 @@ final class BuildCommand implements Callable<Integer> {
     return model.resolveSibling(name.replaceFirst("(?i)\\.onnx$", "") + ENDING);
   }
 
-  private void checkTarget(Path target) throws IOException, BadInputException {
+  private void checkTarget(Path target, boolean packed) throws IOException, BadInputException {
     if (Files.isDirectory(target)) {
       throw new BadInputException(target + ": is a folder; name a file with -o");
     }
@@ -163,39 +248,8 @@ final class BuildCommand implements Callable<Integer> {
       throw new BadInputException(
           folder + ": this user can't write there; name another folder with -o");
     }
-    if (Files.exists(target) && Files.exists(model) && Files.isSameFile(target, model)) {
+    if (!packed && Files.exists(target) && Files.exists(model) && Files.isSameFile(target, model)) {
       throw new BadInputException(target + ": is the model itself; name another file with -o");
     }
-  }
-
-  private static Map<String, Object> json(BuildResult result, String device) {
-    Manifest manifest = result.manifest();
-    Map<String, Object> object = new LinkedHashMap<>();
-    object.put("package", result.packageFile().toString());
-    object.put("precision", manifest.precision().overall());
-    object.put("bytes", result.sizeBytes());
-    object.put("seconds", result.durationNs() / 1e9);
-    object.put("batching", InspectCommand.batching(manifest.batching()));
-    object.put("layers", manifest.precision().layers());
-    object.put("calibration", null);
-    object.put("device", device);
-    object.put("inputs", Tensors.json(manifest.signature().inputs()));
-    object.put("outputs", Tensors.json(manifest.signature().outputs()));
-    object.put("stages", InspectCommand.stages(manifest));
-    object.put("selfTest", InspectCommand.selfTest(manifest, result.noSelfTest()));
-    return object;
-  }
-
-  private static void text(BuildResult result, PrintWriter out) {
-    Manifest manifest = result.manifest();
-    out.println(result.packageFile());
-    TextTable table =
-        new TextTable()
-            .row("model", manifest.model())
-            .row("size", InspectCommand.bytes(result.sizeBytes()))
-            .row("built in", String.format(Locale.ROOT, "%.1f s", result.durationNs() / 1e9));
-    InspectCommand.describe(manifest, table);
-    table.row("self-test", InspectCommand.selfTestText(manifest, result.noSelfTest()));
-    table.print(out);
   }
 }

@@ -148,7 +148,7 @@ final class DemoCommand implements Callable<Integer> {
     object.put("parameters", result.built().manifest().parameters());
     object.put("bytes", result.built().sizeBytes());
     object.put("buildSeconds", result.built().durationNs() / 1e9);
-    object.put("batching", InspectCommand.batching(result.built().manifest().batching()));
+    object.put("batching", ManifestText.batching(result.built().manifest().batching()));
     object.put("accuracy", accuracy);
     object.put("alone", BenchCommand.json(result.engine(), result.alone()));
     object.put("loaded", BenchCommand.json(result.engine(), result.loaded()));

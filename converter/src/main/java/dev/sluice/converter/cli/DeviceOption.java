@@ -1,5 +1,8 @@
 package dev.sluice.converter.cli;
 
+import dev.sluice.engine.EngineOptions;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -11,7 +14,13 @@ import picocli.CommandLine.Spec;
  * <p>Thread safety: one thread.
  */
 final class DeviceOption {
-  private String device = "auto";
+  static final String AUTO = "auto";
+  static final String CPU = "cpu";
+
+  /** More devices than any machine has, and no overflow. */
+  private static final Pattern CUDA = Pattern.compile("cuda(?::(\\d{1,4}))?");
+
+  private String device = AUTO;
 
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;
@@ -19,24 +28,33 @@ final class DeviceOption {
   @Option(
       names = "--device",
       paramLabel = "DEVICE",
-      defaultValue = "auto",
-      description = "auto or cpu (default: ${DEFAULT-VALUE}).")
+      defaultValue = AUTO,
+      description = "auto, cpu, cuda or cuda:N (default: ${DEFAULT-VALUE}).")
   void setDevice(String value) {
-    if (!value.equals("auto") && !value.equals("cpu")) {
+    device = parse(command, value);
+  }
+
+  /** Checks a device, and gives {@code cuda} its number. */
+  static String parse(CommandSpec command, String value) {
+    if (value.equals(AUTO) || value.equals(CPU)) {
+      return value;
+    }
+    Matcher cuda = CUDA.matcher(value);
+    if (!cuda.matches()) {
       throw new ParameterException(
           command.commandLine(),
-          "--device " + value + ": this version runs on the CPU only; say auto or cpu");
+          "--device " + value + ": say auto, cpu, or cuda:N with N from 0 on");
     }
-    device = value;
+    return "cuda:" + (cuda.group(1) == null ? 0 : Integer.parseInt(cuda.group(1)));
   }
 
-  /** What {@code auto} comes to, until there is another device. */
-  String resolved() {
-    return "cpu";
+  /** The number of a CUDA device that {@link #parse} gave; 0 for {@code auto}. */
+  static int ordinal(String device) {
+    return device.equals(AUTO) ? 0 : Integer.parseInt(device.substring("cuda:".length()));
   }
 
-  /** {@code auto} or {@code cpu}. */
-  String device() {
-    return device;
+  /** Options of an engine on the device. */
+  EngineOptions.Builder engine() {
+    return EngineOptions.builder().device(device).gpu(Sluice.of(command).givenGpu());
   }
 }

@@ -4,11 +4,13 @@ import dev.sluice.bindings.cuda.CudaDevice;
 import dev.sluice.bindings.cuda.DriverReport;
 import dev.sluice.bindings.cuda.GpuReport;
 import dev.sluice.bindings.cuda.LibraryFinding;
+import dev.sluice.bindings.tensorrt.TensorRtLoader;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -23,12 +25,18 @@ import picocli.CommandLine.Mixin;
     mixinStandardHelpOptions = true,
     description = "Shows what this machine has and lacks for each backend, and what to do.")
 final class DoctorCommand implements Callable<Integer> {
+  /**
+   * Whether TensorRT builds plans with the one builder resource that its redistributable has; what
+   * the GPU probe answers, see docs/gpu.md.
+   */
+  private static final String REDISTRIBUTABLE_BUILDS = "not measured yet";
+
   @Mixin private Output output;
 
   @Override
   public Integer call() {
     CpuReport cpu = CpuReport.ofMachine();
-    GpuReport gpu = GpuReport.ofMachine();
+    TensorRtLoader.Result gpu = TensorRtLoader.load(GpuReport.ofMachine());
     GpuHealth health = GpuHealth.ofMachine();
     Map<String, Object> backends = new LinkedHashMap<>();
     backends.put("cpu", json(cpu));
@@ -52,7 +60,8 @@ final class DoctorCommand implements Callable<Integer> {
     return object;
   }
 
-  private static Map<String, Object> json(GpuReport gpu, GpuHealth health) {
+  private static Map<String, Object> json(TensorRtLoader.Result loaded, GpuHealth health) {
+    GpuReport gpu = loaded.report();
     DriverReport driver = gpu.driver();
     Map<String, Object> driverObject = new LinkedHashMap<>();
     driverObject.put("status", driver.status());
@@ -74,8 +83,9 @@ final class DoctorCommand implements Callable<Integer> {
       libraries.add(library);
     }
     Map<String, Object> object = new LinkedHashMap<>();
-    object.put("ok", gpu.ok());
+    object.put("ok", loaded.api().isPresent());
     object.put("driver", driverObject);
+    object.put("tensorRt", version(loaded).orElse(null));
     object.put("libraries", libraries);
     object.put("nvrtc", health.nvrtc());
     object.put("gpus", health.gpus());
@@ -84,9 +94,15 @@ final class DoctorCommand implements Callable<Integer> {
     object.put(
         "builderResources",
         gpu.builderResources().stream().map(found -> found.file().toString()).toList());
-    object.put("missing", gpu.missing());
-    object.put("remedy", health.withRemedy(gpu.remedies()));
+    object.put("redistributableBuilds", REDISTRIBUTABLE_BUILDS);
+    object.put("missing", loaded.missing());
+    object.put("remedy", health.withRemedy(loaded.remedies()));
     return object;
+  }
+
+  /** TensorRT's, where it was loaded. */
+  private static Optional<String> version(TensorRtLoader.Result loaded) {
+    return loaded.api().map(api -> TensorRtLoader.versionText(api.getInferLibVersion()));
   }
 
   private static String release(DriverReport driver) {
@@ -102,11 +118,14 @@ final class DoctorCommand implements Callable<Integer> {
   }
 
   /** For people. */
-  static void text(GpuReport gpu, GpuHealth health, PrintWriter out) {
+  static void text(TensorRtLoader.Result loaded, GpuHealth health, PrintWriter out) {
+    GpuReport gpu = loaded.report();
     DriverReport driver = gpu.driver();
     out.println(
         "cuda: "
-            + (gpu.ok() ? "the machine has what it takes" : "not usable on this machine as it is"));
+            + version(loaded)
+                .map(version -> "ok, TensorRT " + version)
+                .orElse("not usable on this machine as it is"));
     TextTable table = new TextTable();
     table.row(
         "driver",
@@ -131,7 +150,7 @@ final class DoctorCommand implements Callable<Integer> {
               + device.architecture()
               + ", "
               + InspectCommand.bytes(device.totalBytes())
-              + (device.note().isEmpty() ? "" : ", " + device.note()));
+              + (device.usable() ? "" : ", " + device.note() + ": " + device.remedy()));
     }
     for (LibraryFinding library : gpu.libraries()) {
       library
@@ -141,8 +160,14 @@ final class DoctorCommand implements Callable<Integer> {
                   library.purpose(),
                   found.file() + (found.version().isEmpty() ? "" : ", " + found.version())));
     }
+    table.row(
+        "builder",
+        gpu.builderResources().size()
+            + " builder resources; whether the redistributable's single one builds plans is "
+            + REDISTRIBUTABLE_BUILDS
+            + " (docs/gpu.md)");
     health.rows(table);
-    advice(gpu.missing(), health.withRemedy(gpu.remedies()), table);
+    advice(loaded.missing(), health.withRemedy(loaded.remedies()), table);
     table.print(out);
   }
 

@@ -7,9 +7,13 @@ import dev.sluice.engine.InferenceException;
 import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.format.PackageException;
 import dev.sluice.engine.npy.NpyException;
+import dev.sluice.engine.plan.PlanCancelledException;
+import dev.sluice.engine.plan.PlanException;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
@@ -75,6 +79,8 @@ final class Failures {
     return switch (failure) {
       case BelowBarException _ -> BELOW_BAR;
       case BadInputException _, ParameterException _ -> BAD_INPUT;
+      case PlanCancelledException _ -> FAILED;
+      case PlanException _ -> BAD_INPUT;
       case PackageException _, ModelException _, NpyException _, ImageException _ -> BAD_INPUT;
       case InferenceException e when e.reason() == InferenceException.Reason.BAD_INPUT -> BAD_INPUT;
       case UncheckedIOException e when e.getCause() != null -> status(e.getCause());
@@ -106,7 +112,9 @@ final class Failures {
       case UnsupportedOperationException _ when !own.isEmpty() -> own;
       case BadInputException _, BelowBarException _, RunFailedException _ -> own;
       case ParameterException _ -> own;
-      case InterruptedException _ -> "interrupted";
+      case PlanException _ -> own;
+      case InterruptedException _, ClosedByInterruptException _, InterruptedIOException _ ->
+          "interrupted";
       case IOException _ when !own.isEmpty() -> own;
       default ->
           "this is a defect of sluice: "

@@ -3,21 +3,16 @@ package dev.sluice.converter.cli;
 import dev.sluice.converter.onnx.ModelReader;
 import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.engine.Shape;
-import dev.sluice.engine.TensorSpec;
 import dev.sluice.engine.Tuning;
+import dev.sluice.engine.backend.BackendException;
+import dev.sluice.engine.cuda.GpuLibraries;
 import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.format.PackageReader;
 import dev.sluice.engine.format.SluicePackage;
-import dev.sluice.engine.stage.InputStage;
-import dev.sluice.engine.stage.OutputStage;
-import dev.sluice.engine.stage.Stage;
 import java.io.IOException;
-import java.io.InputStream;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -27,7 +22,11 @@ import java.util.SortedMap;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /**
  * {@code sluice inspect}: what is in a package or a model.
@@ -37,45 +36,81 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "inspect",
     mixinStandardHelpOptions = true,
-    description = "Shows signature, operators, batching and precision of a package or a model.")
+    description =
+        "Shows signature, operators, batching, precision and plans of a package or a model.")
 final class InspectCommand implements Callable<Integer> {
-  private static final byte[] ZIP = {'P', 'K', 3, 4};
   private static final String NOT_BUILT = "not tried; 'sluice build' proves it or says why not";
 
+  @Spec private CommandSpec spec;
   @Mixin private Output output;
 
   @Parameters(paramLabel = "PKG|MODEL.onnx", description = "A package or an ONNX model.")
   private Path file;
 
+  @Option(names = "--layers", description = "List the layers of each plan.")
+  private boolean layers;
+
+  private String device;
+
+  @Option(
+      names = "--device",
+      paramLabel = "DEVICE",
+      description =
+          "With --layers: cuda or cuda:N, where each plan that fits is run to time its layers.")
+  void setDevice(String value) {
+    device = DeviceOption.parse(spec, value);
+    if (device.equals(DeviceOption.CPU) || device.equals(DeviceOption.AUTO)) {
+      throw usage("--device " + value + ": plans run on a GPU alone; say cuda or cuda:N");
+    }
+  }
+
+  private ParameterException usage(String problem) {
+    return new ParameterException(spec.commandLine(), problem);
+  }
+
   @Override
-  public Integer call() throws IOException {
-    if (isPackage()) {
+  public Integer call() throws IOException, BackendException {
+    if (device != null && !layers) {
+      throw usage("--device: it is for the time of layers; add --layers");
+    }
+    if (PackageFile.isPackage(file)) {
       inspectPackage();
+    } else if (layers) {
+      throw usage(
+          "--layers: a model has no plans; build a package with sluice build --device cuda");
     } else {
       inspectModel();
     }
     return 0;
   }
 
-  private boolean isPackage() throws IOException {
-    if (file.toString().endsWith(".sluice")) {
-      return true;
-    }
-    if (!Files.isRegularFile(file)) {
-      return false;
-    }
-    try (InputStream in = Files.newInputStream(file)) {
-      return Arrays.equals(in.readNBytes(ZIP.length), ZIP);
+  /** The GPU that is named. */
+  private PlanReport.Gpu namedGpu() throws BackendException {
+    GpuLibraries libraries = Sluice.of(spec).gpu().require();
+    return new PlanReport.Gpu(libraries, libraries.device(DeviceOption.ordinal(device)));
+  }
+
+  /** The first GPU, where it can be used. */
+  private Optional<PlanReport.Gpu> firstGpu() {
+    Optional<GpuLibraries> libraries = Sluice.of(spec).gpu().libraries();
+    try {
+      return libraries.isEmpty()
+          ? Optional.empty()
+          : Optional.of(new PlanReport.Gpu(libraries.get(), libraries.get().device(0)));
+    } catch (BackendException e) {
+      return Optional.empty();
     }
   }
 
-  private void inspectPackage() throws IOException {
+  private void inspectPackage() throws IOException, BackendException {
+    Optional<PlanReport.Gpu> named = device == null ? Optional.empty() : Optional.of(namedGpu());
     try (SluicePackage opened = PackageReader.open(file)) {
       opened.verify();
       Manifest manifest = opened.manifest();
       Manifest.Graph graph = manifest.graphs().values().iterator().next();
       byte[] onnx = opened.entry(graph.entry()).toArray(ValueLayout.JAVA_BYTE);
       OnnxModel model = ModelReader.read(Path.of(file + "!" + graph.entry()), onnx);
+      PlanReport plans = PlanReport.of(opened, () -> named.or(this::firstGpu), device != null);
       long sizeBytes = opened.bytes().byteSize();
       Map<String, Object> object = new LinkedHashMap<>();
       object.put("package", file.toString());
@@ -86,16 +121,16 @@ final class InspectCommand implements Callable<Integer> {
       object.put("bytes", sizeBytes);
       object.put("inputs", Tensors.json(manifest.signature().inputs()));
       object.put("outputs", Tensors.json(manifest.signature().outputs()));
-      object.put("stages", stages(manifest));
-      object.put("selfTest", selfTest(manifest, null));
+      object.put("stages", ManifestText.stages(manifest));
+      object.put("selfTest", ManifestText.selfTest(manifest, null));
       object.put("opset", graph.opset());
       object.put("nodes", graph.nodes());
       object.put("parameters", manifest.parameters());
       object.put("operators", model.operators());
-      object.put("batching", batching(manifest.batching()));
+      object.put("batching", ManifestText.batching(manifest.batching()));
       object.put("profile", manifest.profile());
-      object.put("precision", precision(manifest.precision()));
-      object.put("plans", List.of());
+      object.put("precision", ManifestText.precision(manifest.precision()));
+      object.put("plans", plans.json());
       object.put("calibration", null);
       Optional<Tuning> tuning = Tuning.remembered(opened.packageHash());
       object.put("tuning", tuning.orElse(null));
@@ -105,15 +140,23 @@ final class InspectCommand implements Callable<Integer> {
               .row("model", manifest.model())
               .row("made by", manifest.producer() + ", format " + manifest.formatVersion())
               .row("size", bytes(sizeBytes));
-      describe(manifest, table);
+      ManifestText.describe(manifest, table);
       table
-          .row("self-test", selfTestText(manifest, null))
+          .row("self-test", ManifestText.selfTestText(manifest, null))
           .row("parameters", count(manifest.parameters()))
           .row("opset", "" + graph.opset())
           .row("operators", operators(graph.nodes(), model.operators()))
-          .row("tuning", tuning.map(InspectCommand::text).orElse("not measured here yet"))
-          .row("hash", opened.packageHash());
-      output.print(object, table::print);
+          .row("tuning", tuning.map(InspectCommand::text).orElse("not measured here yet"));
+      plans.rows(table);
+      table.row("hash", opened.packageHash());
+      output.print(
+          object,
+          out -> {
+            table.print(out);
+            if (layers) {
+              plans.layers(out);
+            }
+          });
     }
   }
 
@@ -128,7 +171,7 @@ final class InspectCommand implements Callable<Integer> {
     object.put("nodes", model.nodes());
     object.put("parameters", model.parameters());
     object.put("operators", model.operators());
-    object.put("batching", batching(new Manifest.Batching(false, 0, NOT_BUILT)));
+    object.put("batching", ManifestText.batching(new Manifest.Batching(false, 0, NOT_BUILT)));
     object.put("precision", Map.of("layers", List.of(), "reason", "a model has no package yet"));
     object.put("plans", List.of());
     TextTable table = new TextTable().row("model", model.name());
@@ -150,92 +193,6 @@ final class InspectCommand implements Callable<Integer> {
         tuning.lanes(),
         tuning.threadsPerLane(),
         tuning.maxDelayNs() / 1_000);
-  }
-
-  /** Adds what build and inspect both tell: signature, batching, precision. */
-  static void describe(Manifest manifest, TextTable table) {
-    for (TensorSpec input : manifest.signature().inputs()) {
-      table.row("input", input.name() + "  " + Tensors.text(input.type(), input.shape()));
-    }
-    for (TensorSpec spec : manifest.signature().outputs()) {
-      table.row("output", spec.name() + "  " + Tensors.text(spec.type(), spec.shape()));
-    }
-    for (Stage stage : manifest.stages()) {
-      table.row(
-          stage instanceof InputStage ? "input stage" : "output stage",
-          stage.text() + "  " + describe(stage));
-    }
-    Manifest.Range rows = manifest.profile().rows();
-    table.row(
-        "batching",
-        (manifest.batching().proven() ? "yes, up to " + rows.max() + " rows: " : "no: ")
-            + manifest.batching().reason());
-    Manifest.Precision precision = manifest.precision();
-    table.row("precision", precision.overall() + ": " + precision.reason());
-    for (Manifest.Layer layer : precision.layers()) {
-      table.row(
-          "", layer.name() + " (" + layer.op() + ") " + layer.precision() + ": " + layer.reason());
-    }
-  }
-
-  private static String describe(Stage stage) {
-    String text =
-        switch (stage) {
-          case InputStage in ->
-              "to "
-                  + Tensors.name(in.type())
-                  + Shape.of(Shape.DYNAMIC, in.channels(), in.height(), in.width());
-          case OutputStage out -> "of " + out.columns() + " " + Tensors.name(out.type()) + " a row";
-        };
-    return "(" + text.replace("[-1,", "[N,") + ")";
-  }
-
-  /** Each stage with its kind, its tensor and its text. */
-  static List<Map<String, Object>> stages(Manifest manifest) {
-    List<Map<String, Object>> list = new ArrayList<>();
-    for (Stage stage : manifest.stages()) {
-      Map<String, Object> object = new LinkedHashMap<>();
-      object.put("kind", stage instanceof InputStage ? "input" : "output");
-      object.put("tensor", stage.tensor());
-      object.put("text", stage.text());
-      list.add(object);
-    }
-    return list;
-  }
-
-  /**
-   * How many golden samples run when the package is opened.
-   *
-   * @param whyNone null where it is not known, or there are some
-   */
-  static Map<String, Object> selfTest(Manifest manifest, String whyNone) {
-    Map<String, Object> object = new LinkedHashMap<>();
-    object.put("samples", manifest.golden().size());
-    object.put("reason", whyNone);
-    return object;
-  }
-
-  static String selfTestText(Manifest manifest, String whyNone) {
-    int samples = manifest.golden().size();
-    if (samples == 0) {
-      return "none when it is opened" + (whyNone == null ? "" : ": " + whyNone);
-    }
-    return samples + (samples == 1 ? " sample" : " samples") + " when it is opened";
-  }
-
-  static Map<String, Object> batching(Manifest.Batching batching) {
-    Map<String, Object> object = new LinkedHashMap<>();
-    object.put("proven", batching.proven());
-    object.put("reason", batching.reason());
-    return object;
-  }
-
-  private static Map<String, Object> precision(Manifest.Precision precision) {
-    Map<String, Object> object = new LinkedHashMap<>();
-    object.put("overall", precision.overall());
-    object.put("layers", precision.layers());
-    object.put("reason", precision.reason());
-    return object;
   }
 
   private static List<Map<String, Object>> values(List<OnnxModel.Value> values) {

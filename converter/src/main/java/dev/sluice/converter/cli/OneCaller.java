@@ -27,9 +27,11 @@ final class OneCaller {
   /**
    * The options for these inputs.
    *
+   * @param device options that name the device; the rest is set here
    * @param inputs all that will run
    */
-  static EngineOptions options(String device, Served served, List<RunInputs> inputs) {
+  static EngineOptions options(
+      EngineOptions.Builder device, Served served, List<RunInputs> inputs) {
     long rows = 1;
     long rowBytes = 1;
     for (RunInputs one : inputs) {
@@ -37,8 +39,7 @@ final class OneCaller {
       rowBytes = Math.max(rowBytes, rowBytes(served, one));
     }
     long most = Math.min(served.maxRows(), Math.min(rows, MAX_BATCH_BYTES / rowBytes));
-    return EngineOptions.builder()
-        .device(device)
+    return device
         .tune(false)
         .lanes(1)
         .buffersPerShape(2)

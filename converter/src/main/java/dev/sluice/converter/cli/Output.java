@@ -2,6 +2,7 @@ package dev.sluice.converter.cli;
 
 import java.io.PrintWriter;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -38,11 +39,15 @@ final class Output {
   }
 
   /** Tells a person at a terminal what takes so long. */
-  @SuppressWarnings("SystemConsoleNull") // JDK 25's built-in console is null without a terminal
   void progress(String what) {
-    if (!json && System.console() != null && System.console().isTerminal()) {
-      command.commandLine().getErr().println(what);
-    }
+    terminal().ifPresent(err -> err.println(what));
+  }
+
+  /** Standard error, where a person at a terminal reads it and no JSON was asked for. */
+  @SuppressWarnings("SystemConsoleNull") // JDK 25's built-in console is null without a terminal
+  Optional<PrintWriter> terminal() {
+    boolean read = !json && System.console() != null && System.console().isTerminal();
+    return read ? Optional.of(command.commandLine().getErr()) : Optional.empty();
   }
 
   /** A remark beside the result. */

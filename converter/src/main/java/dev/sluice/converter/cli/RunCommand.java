@@ -58,7 +58,7 @@ final class RunCommand implements Callable<Integer> {
     }
     Served served = Served.of(packageFile);
     RunInputs given = RunInputs.read(inputs, served);
-    EngineOptions options = OneCaller.options(device.device(), served, List.of(given));
+    EngineOptions options = OneCaller.options(device.engine(), served, List.of(given));
     try (Engine engine = Engine.open(packageFile, options)) {
       long startNs = System.nanoTime();
       List<Tensor> results = PackageRun.of(engine, given, false);

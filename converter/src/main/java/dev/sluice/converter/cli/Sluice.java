@@ -1,5 +1,6 @@
 package dev.sluice.converter.cli;
 
+import dev.sluice.engine.cuda.GpuLibraries;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -38,8 +39,11 @@ import picocli.CommandLine.Spec;
     })
 public final class Sluice implements Runnable {
   @Spec private CommandSpec spec;
+  private final GpuLibraries.Result gpu;
 
-  private Sluice() {}
+  private Sluice(GpuLibraries.Result gpu) {
+    this.gpu = gpu;
+  }
 
   /** Runs the command and ends the process with its exit status. */
   public static void main(String[] arguments) {
@@ -59,22 +63,52 @@ public final class Sluice implements Runnable {
    * @return the exit status: 0 done, 1 failed, 2 bad usage or input, 3 a bar was not met
    */
   public static int execute(PrintWriter out, PrintWriter err, String... arguments) {
-    CommandLine commandLine = commandLine().setOut(out).setErr(err);
+    return execute(out, err, null, List.of(arguments));
+  }
+
+  /**
+   * Runs the command in this process, on a simulated GPU for instance.
+   *
+   * @param gpu what is used in place of this machine's GPU libraries; null for these
+   */
+  static int execute(
+      PrintWriter out, PrintWriter err, GpuLibraries.Result gpu, List<String> arguments) {
+    CommandLine commandLine = commandLine(gpu).setOut(out).setErr(err);
     try {
-      return commandLine.execute(arguments);
+      return commandLine.execute(arguments.toArray(String[]::new));
     } catch (Error e) {
-      return Failures.report(e, commandLine, List.of(arguments));
+      return Failures.report(e, commandLine, arguments);
     }
   }
 
   /** The command's own description of its subcommands and options. */
   static CommandLine commandLine() {
-    return new CommandLine(new Sluice())
+    return commandLine(null);
+  }
+
+  /** The same of a command with these GPU libraries; null for those of this machine. */
+  static CommandLine commandLine(GpuLibraries.Result gpu) {
+    return new CommandLine(new Sluice(gpu))
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setParameterExceptionHandler(
             (e, arguments) -> Failures.report(e, e.getCommandLine(), List.of(arguments)))
         .setExecutionExceptionHandler(
             (e, failed, parsed) -> Failures.report(e, failed, parsed.expandedArgs()));
+  }
+
+  /** What a command was started with. */
+  static Sluice of(CommandSpec command) {
+    return (Sluice) command.root().userObject();
+  }
+
+  /** The GPU libraries that it was started with, else those of this machine. */
+  GpuLibraries.Result gpu() {
+    return gpu == null ? GpuLibraries.ofMachine() : gpu;
+  }
+
+  /** The GPU libraries that it was started with; null where these are this machine's. */
+  GpuLibraries givenGpu() {
+    return gpu == null ? null : gpu.libraries().orElse(null);
   }
 
   @Override

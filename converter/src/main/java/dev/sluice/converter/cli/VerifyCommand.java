@@ -3,6 +3,7 @@ package dev.sluice.converter.cli;
 import dev.sluice.converter.build.BuildOptions;
 import dev.sluice.converter.build.ModelBuilder;
 import dev.sluice.engine.Engine;
+import dev.sluice.engine.EngineOptions;
 import dev.sluice.engine.TensorSpec;
 import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.format.Manifest;
@@ -143,8 +144,11 @@ final class VerifyCommand implements Callable<Integer> {
     List<RunInputs> otherData = DataFolder.read(data, other);
     served.signature().outputs().forEach(spec -> outputs.add(new OutputComparison(spec.name())));
     boolean single = served.batched() || other.batched();
-    try (Engine engine = open(packageFile, served, ownData);
-        Engine reference = open(referenceFile, other, otherData)) {
+    // The reference is the CPU's, so that a GPU is not held against itself.
+    EngineOptions.Builder onCpu = EngineOptions.builder().device(DeviceOption.CPU);
+    try (Engine engine =
+            Engine.open(packageFile, OneCaller.options(device.engine(), served, ownData));
+        Engine reference = Engine.open(referenceFile, OneCaller.options(onCpu, other, otherData))) {
       for (int n = 0; n < ownData.size(); n++) {
         List<Tensor> actual = PackageRun.of(engine, ownData.get(n), single);
         List<Tensor> expected = PackageRun.of(reference, otherData.get(n), single);
@@ -159,11 +163,6 @@ final class VerifyCommand implements Callable<Integer> {
     problems.forEach(output::warn);
     unjudged(outputs).forEach(output::warn);
     return problems.isEmpty() ? 0 : Failures.BELOW_BAR;
-  }
-
-  private Engine open(Path file, Served served, List<RunInputs> inputs)
-      throws IOException, BackendException {
-    return Engine.open(file, OneCaller.options(device.device(), served, inputs));
   }
 
   /** The package to compare with; a model is packed as it is, without batching, in the folder. */

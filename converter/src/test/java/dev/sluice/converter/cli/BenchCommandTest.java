@@ -83,7 +83,7 @@ class BenchCommandTest {
     Cli.run("bench", built, "--duration", "NaN").refused(2, "--duration NaN");
     Cli.run("bench", built, "--batch", "0").refused(2, "--batch 0");
     Cli.run("bench", built, "--batch", "9999").refused(2, "at most", "rows at once");
-    Cli.run("bench", built, "--device", "cuda").refused(2, "--device cuda");
+    Cli.run("bench", built, "--device", "gpu").refused(2, "--device gpu");
     Cli.run("bench").refused(2, "PKG");
   }
 }

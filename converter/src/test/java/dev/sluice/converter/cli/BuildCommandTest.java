@@ -76,7 +76,7 @@ class BuildCommandTest {
           --shape nosuch=1,3      | nosuch
           --shape x=1,4           | x
           --precision int8        | fp32 only
-          --device cuda:0         | CPU only
+          --device gpu            | say auto, cpu, or cuda:N
           --batch 1 --no-batching | exclude each other
           --nosuch                | Unknown option
           extra                   | extra

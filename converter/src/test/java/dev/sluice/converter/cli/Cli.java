@@ -2,6 +2,7 @@ package dev.sluice.converter.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sluice.engine.cuda.GpuLibraries;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -17,13 +18,19 @@ import tools.jackson.databind.json.JsonMapper;
 /** Runs the command in this process and keeps what it printed. */
 record Cli(int status, String out, String err) {
   static Cli run(Object... arguments) {
+    return on(null, arguments);
+  }
+
+  /** Runs it with other GPU libraries than this machine's. */
+  static Cli on(GpuLibraries.Result gpu, Object... arguments) {
     StringWriter out = new StringWriter();
     StringWriter err = new StringWriter();
     int status =
         Sluice.execute(
             new PrintWriter(out, true),
             new PrintWriter(err, true),
-            Stream.of(arguments).map(Object::toString).toArray(String[]::new));
+            gpu,
+            Stream.of(arguments).map(Object::toString).toList());
     return new Cli(status, out.toString(), err.toString());
   }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.sluice.bindings.cuda.DriverReport;
 import dev.sluice.bindings.cuda.GpuReport;
 import dev.sluice.bindings.nvml.GpuReading;
+import dev.sluice.bindings.tensorrt.TensorRtLoader;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.List;
@@ -79,10 +80,14 @@ class GpuHealthTest {
             "install a driver");
     StringWriter text = new StringWriter();
     DoctorCommand.text(
-        new GpuReport(driver, List.of(), List.of()), health, new PrintWriter(text, true));
+        TensorRtLoader.load(new GpuReport(driver, List.of(), List.of())),
+        health,
+        new PrintWriter(text, true));
     assertThat(text.toString())
         .containsPattern("nvml +none: dlopen\\(n.so\\) failed")
         .containsPattern("tried +/usr/lib64/libcuda.so.1: no such file")
+        .contains("cuda: not usable")
+        .containsPattern("builder +0 builder resources.*not measured yet")
         .containsPattern("remedy +install a driver")
         .containsPattern("remedy +install that");
   }

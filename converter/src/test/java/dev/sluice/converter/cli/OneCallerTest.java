@@ -6,6 +6,7 @@ import dev.sluice.bindings.ElementType;
 import dev.sluice.converter.image.ImageFolder;
 import dev.sluice.converter.image.TestImages;
 import dev.sluice.engine.Engine;
+import dev.sluice.engine.EngineOptions;
 import dev.sluice.engine.Inputs;
 import dev.sluice.engine.Shape;
 import dev.sluice.engine.Signature;
@@ -54,6 +55,10 @@ class OneCallerTest {
     }
   }
 
+  private static EngineOptions.Builder onCpu() {
+    return EngineOptions.builder().device("cpu");
+  }
+
   @Test
   void aSourceThatIsSlowIsWaitedFor() throws Exception {
     Path built = Models.built(Models.product(folder), "--batch", "1:2:2");
@@ -63,7 +68,7 @@ class OneCallerTest {
     RunInputs read = RunInputs.read(List.of("x=" + file), served);
     Slow slow = new Slow(read.sources().getFirst());
     RunInputs inputs = RunInputs.checked(Map.of("x", slow), served);
-    try (Engine engine = Engine.open(built, OneCaller.options("cpu", served, List.of(inputs)))) {
+    try (Engine engine = Engine.open(built, OneCaller.options(onCpu(), served, List.of(inputs)))) {
       assertThat(engine.maxBatch()).isEqualTo(2);
       Tensor y = PackageRun.of(engine, inputs, false).getFirst();
       assertThat(y.shape()).isEqualTo(Shape.of(3, 2));
@@ -90,7 +95,7 @@ class OneCallerTest {
     InputStage stage = served.stages().inputs().getFirst().stage();
     RowSource source = new RowSource.Images(0, stage, ImageFolder.of(many));
     RunInputs inputs = RunInputs.checked(Map.of("x", source), served);
-    return OneCaller.options("cpu", served, List.of(inputs)).maxBatch();
+    return OneCaller.options(onCpu(), served, List.of(inputs)).maxBatch();
   }
 
   @Test
@@ -109,9 +114,9 @@ class OneCallerTest {
     Served served = new Served(signature, StagePlan.NONE, true, 64);
     Path file = Models.floats(folder.resolve("x.npy"), Shape.of(2, 3), new float[6]);
     RunInputs two = RunInputs.read(List.of("x=" + file), served);
-    assertThat(OneCaller.options("cpu", served, List.of(two)).maxBatch()).isEqualTo(2);
+    assertThat(OneCaller.options(onCpu(), served, List.of(two)).maxBatch()).isEqualTo(2);
     Tensor wide = new Tensor(ElementType.FLOAT, Shape.of(9, 10 << 20), null, null);
     RunInputs large = RunInputs.checked(Map.of("x", new RowSource.Arrays(0, wide)), served);
-    assertThat(OneCaller.options("cpu", served, List.of(two, large)).maxBatch()).isEqualTo(3);
+    assertThat(OneCaller.options(onCpu(), served, List.of(two, large)).maxBatch()).isEqualTo(3);
   }
 }

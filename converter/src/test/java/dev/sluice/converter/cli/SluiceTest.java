@@ -6,7 +6,9 @@ import dev.sluice.bindings.NativeException;
 import dev.sluice.engine.Admission;
 import dev.sluice.engine.InferenceException;
 import dev.sluice.engine.backend.BackendException;
+import dev.sluice.engine.plan.PlanException;
 import java.io.UncheckedIOException;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
@@ -45,6 +47,10 @@ class SluiceTest {
     assertThat(Failures.status(new FileSystemException("f", null, "No space left on device")))
         .isEqualTo(1);
     assertThat(Failures.status(new BadInputException("x"))).isEqualTo(2);
+    assertThat(Failures.status(new PlanException("x"))).isEqualTo(2);
+    assertThat(Failures.message(new PlanException("x"))).isEqualTo("x");
+    assertThat(Failures.status(new ClosedByInterruptException())).isEqualTo(1);
+    assertThat(Failures.message(new ClosedByInterruptException())).isEqualTo("interrupted");
     assertThat(Failures.status(new BelowBarException("x"))).isEqualTo(3);
     assertThat(Failures.message(new NoSuchFileException("f"))).contains("f", "check the path");
     assertThat(Failures.message(new IllegalStateException("x"))).contains("defect", "--debug");
@@ -61,6 +67,8 @@ class SluiceTest {
     assertThat(cuda.get("missing").isEmpty()).isEqualTo(cuda.get("ok").asBoolean());
     assertThat(cuda.get("remedy").isEmpty()).isEqualTo(cuda.get("ok").asBoolean());
     assertThat(cuda.get("nvrtc").has("version")).isNotEqualTo(cuda.get("nvrtc").has("missing"));
+    assertThat(cuda.get("tensorRt").isNull()).isNotEqualTo(cuda.get("ok").asBoolean());
+    assertThat(cuda.get("redistributableBuilds").asString()).isEqualTo("not measured yet");
     assertThat(cuda.get("nvml").asString()).isNotBlank();
     assertThat(cuda.get("gpus").isEmpty()).isNotEqualTo(cuda.get("nvml").asString().equals("ok"));
     assertThat(Cli.run("doctor").done().out())

@@ -8,10 +8,12 @@ import dev.sluice.engine.format.SluicePackage;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * The plans in a package; see {@code package-info} for how they lie there.
@@ -22,6 +24,7 @@ public final class PackagedPlans {
   private static final String FOLDER = "plans/";
   private static final String PLAN = ".plan";
   private static final String KEY = ".json";
+  private static final String LAYERS = ".layers.json";
 
   private PackagedPlans() {}
 
@@ -31,7 +34,12 @@ public final class PackagedPlans {
    * @param entry that holds it
    * @param key null where a newer Sluice wrote it, whose form is not known here
    */
-  public record Entry(String entry, PlanKey key) {}
+  public record Entry(String entry, PlanKey key) {
+    /** The plan's name: {@code trt-11.2.0-sm90}. */
+    public String name() {
+      return entry.substring(FOLDER.length(), entry.length() - PLAN.length());
+    }
+  }
 
   /**
    * Which plan fits.
@@ -46,6 +54,11 @@ public final class PackagedPlans {
     }
   }
 
+  /** The name of the entry that holds a plan of this key. */
+  public static String entry(PlanKey key) {
+    return FOLDER + key.packageName() + PLAN;
+  }
+
   /**
    * Writes a plan and its key as entries of a package.
    *
@@ -54,8 +67,50 @@ public final class PackagedPlans {
    */
   public static void write(PackageWriter writer, PlanKey key, MemorySegment plan)
       throws IOException {
-    writer.entry(FOLDER + key.packageName() + PLAN, plan);
+    writer.entry(entry(key), plan);
     writer.entry(FOLDER + key.packageName() + KEY, MemorySegment.ofArray(PlanKeyJson.write(key)));
+  }
+
+  /**
+   * Writes what the inspector tells of a plan's layers, so that it can be read without a GPU.
+   *
+   * @param writer as in {@link #write}
+   * @param layers what {@link PlanInspector#layers} gave
+   */
+  public static void writeLayers(PackageWriter writer, PlanKey key, String layers)
+      throws IOException {
+    writer.entry(
+        FOLDER + key.packageName() + LAYERS,
+        MemorySegment.ofArray(layers.getBytes(StandardCharsets.UTF_8)));
+  }
+
+  /**
+   * The name of the entry with what the inspector told of a plan's layers; empty where the package
+   * has none.
+   */
+  public static Optional<String> layers(SluicePackage opened, Entry plan) {
+    String entry = FOLDER + plan.name() + LAYERS;
+    return opened.manifest().entries().containsKey(entry) ? Optional.of(entry) : Optional.empty();
+  }
+
+  /**
+   * Copies all entries of a package, bit for bit, but those of one plan. The graphs stay what the
+   * other plans were built from; they go on naming the source's file as the place of the weights,
+   * so that under another file name the CPU backend reads these from memory.
+   *
+   * @param writer nothing was written to it yet
+   * @param plan the name of a plan that is left out; it need not be there
+   */
+  public static void copyWithout(SluicePackage source, String plan, PackageWriter writer)
+      throws IOException {
+    writer.weights(
+        List.of(new PackageWriter.Piece(PackageWriter.weightsOffset(), source.weights())));
+    Set<String> left = Set.of(FOLDER + plan + PLAN, FOLDER + plan + KEY, FOLDER + plan + LAYERS);
+    for (String entry : source.manifest().entries().keySet()) {
+      if (!left.contains(entry) && !entry.equals(PlanKey.WEIGHTS)) {
+        writer.entry(entry, source.entry(entry));
+      }
+    }
   }
 
   /**
@@ -91,7 +146,7 @@ public final class PackagedPlans {
     List<Entry> fitting = new ArrayList<>();
     List<String> reasons = new ArrayList<>();
     for (Entry plan : plans) {
-      String misfit = misfit(plan.key(), manifest, target);
+      String misfit = misfit(plan, manifest, target);
       if (misfit.isEmpty()) {
         fitting.add(plan);
       } else {
@@ -111,7 +166,14 @@ public final class PackagedPlans {
     };
   }
 
-  private static String misfit(PlanKey key, Manifest manifest, PlanTarget target) {
+  /**
+   * Why a plan does not serve its package there; empty where it does.
+   *
+   * @param plan of {@link #list}
+   * @param manifest of the same package
+   */
+  public static String misfit(Entry plan, Manifest manifest, PlanTarget target) {
+    PlanKey key = plan.key();
     if (key == null) {
       return "a newer Sluice wrote it";
     }

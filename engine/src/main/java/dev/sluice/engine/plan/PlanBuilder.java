@@ -35,6 +35,7 @@ public final class PlanBuilder {
   private static final String DAMAGED = "this is a fault of TensorRT; look for what it logged";
 
   private final TensorRtApi api;
+  private final Timings kept;
 
   /** Takes the bytes of a plan. */
   @FunctionalInterface
@@ -47,9 +48,25 @@ public final class PlanBuilder {
     void take(MemorySegment plan) throws PlanException, IOException;
   }
 
-  /** A builder over a TensorRT. */
+  /** A builder over a TensorRT that keeps timings in the user's cache. */
   public PlanBuilder(TensorRtApi api) {
+    this(api, new TimingCaches());
+  }
+
+  private PlanBuilder(TensorRtApi api, Timings kept) {
     this.api = api;
+    this.kept = kept;
+  }
+
+  /**
+   * This builder with timings in a file: TensorRT's own bytes, as {@code trtexec --timingCacheFile}
+   * has them, of one version and one device. A build reads the file where it is there, and replaces
+   * it; one that TensorRT does not take ends the build, and stays.
+   *
+   * @param file its folder is there
+   */
+  public PlanBuilder withTimingCache(Path file) {
+    return new PlanBuilder(api, new TimingFile(file.toAbsolutePath()));
   }
 
   /**
@@ -73,7 +90,7 @@ public final class PlanBuilder {
    * @throws PlanCancelledException where the thread was interrupted or the watch says so
    * @throws PlanException where the profiles do not fit the graph
    * @throws TensorRtException where TensorRT fails
-   * @throws IOException of the sink
+   * @throws IOException of the sink, or of a file of timings
    */
   public void build(PlanModel model, PlanKey key, PlanWatch watch, Sink sink)
       throws PlanException, IOException {
@@ -188,7 +205,7 @@ public final class PlanBuilder {
     }
   }
 
-  private static void buildTimed(
+  private void buildTimed(
       TensorRtApi.Builder builder,
       Network network,
       BuilderConfig config,
@@ -234,12 +251,12 @@ public final class PlanBuilder {
   }
 
   /** What was kept; else an empty one, or null where TensorRT makes none. */
-  private static TimingCache timings(
-      BuilderConfig config, PlanTarget target, Arena arena, TensorRtLog log) {
-    Optional<MemorySegment> kept = TimingCaches.find(target, arena);
-    TimingCache timings = kept.map(config::createTimingCache).orElse(null);
-    if (kept.isPresent() && timings == null) {
-      TimingCaches.drop(target);
+  private TimingCache timings(BuilderConfig config, PlanTarget target, Arena arena, TensorRtLog log)
+      throws PlanException, IOException {
+    Optional<MemorySegment> found = kept.find(target, arena);
+    TimingCache timings = found.map(config::createTimingCache).orElse(null);
+    if (found.isPresent() && timings == null) {
+      kept.refused(target);
     }
     if (timings == null) {
       timings = config.createTimingCache(arena.allocate(0));
@@ -248,11 +265,11 @@ public final class PlanBuilder {
     return timings;
   }
 
-  private static void keep(TimingCache timings, PlanTarget target) {
+  private void keep(TimingCache timings, PlanTarget target) throws IOException {
     if (timings != null) {
       try (HostMemory bytes = timings.serialize()) {
         if (bytes != null) {
-          TimingCaches.keep(target, bytes.data());
+          kept.keep(target, bytes.data());
         }
       }
     }

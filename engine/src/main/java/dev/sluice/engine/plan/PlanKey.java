@@ -30,7 +30,8 @@ public record PlanKey(
   /** Ampere, the oldest that {@link HardwareCompatibilityLevel#AMPERE_PLUS} runs on. */
   private static final int AMPERE_MAJOR = 8;
 
-  private static final String WEIGHTS = "weights.bin";
+  /** The entry of the weights. */
+  static final String WEIGHTS = "weights.bin";
 
   /** Copies the list, and checks that nothing is missing. */
   public PlanKey {

@@ -20,15 +20,13 @@ import java.util.concurrent.atomic.AtomicBoolean;
  *
  * <p>Thread safety: any thread, any number of processes.
  */
-final class TimingCaches {
+final class TimingCaches implements Timings {
   private static final String MAGIC = "SluiceTimings1\n";
   private static final System.Logger LOG = System.getLogger(TimingCaches.class.getName());
   private static final AtomicBoolean COMPLAINED = new AtomicBoolean();
 
-  private TimingCaches() {}
-
-  /** What was kept; mapped until the arena closes. */
-  static Optional<MemorySegment> find(PlanTarget target, Arena arena) {
+  @Override
+  public Optional<MemorySegment> find(PlanTarget target, Arena arena) {
     try {
       return SealedFile.find(file(target), MAGIC, arena, LOG);
     } catch (IOException e) {
@@ -37,8 +35,8 @@ final class TimingCaches {
     }
   }
 
-  /** Keeps timings, where that is possible. */
-  static void keep(PlanTarget target, MemorySegment timings) {
+  @Override
+  public void keep(PlanTarget target, MemorySegment timings) {
     try {
       Path file = file(target);
       SealedFile.write(file, MAGIC, timings);
@@ -48,8 +46,8 @@ final class TimingCaches {
     }
   }
 
-  /** Removes timings that TensorRT did not take. */
-  static void drop(PlanTarget target) {
+  @Override
+  public void refused(PlanTarget target) {
     try {
       LOG.log(
           System.Logger.Level.WARNING,

@@ -193,6 +193,40 @@ class PackagedPlansTest {
   }
 
   @Test
+  void aCopyHasAllButOnePlan() throws Exception {
+    PlanKey own = key(HardwareCompatibilityLevel.NONE, PlanTests.TARGET);
+    PlanKey ampere = key(HardwareCompatibilityLevel.AMPERE_PLUS, L4);
+    write(
+        graph,
+        writer -> {
+          plan(writer, ampere, "for all");
+          PackagedPlans.writeLayers(writer, ampere, "{}");
+          plan(writer, own, "for the H100");
+          PackagedPlans.writeLayers(writer, own, "[]");
+        });
+    Path copy = folder.resolve("copy.sluice");
+    try (SluicePackage opened = PackageReader.open(file);
+        PackageWriter writer = PackageWriter.create(copy)) {
+      PackagedPlans.copyWithout(opened, "trt-11.2.0-sm80plus", writer);
+      writer.finish(opened.manifest());
+    }
+    try (SluicePackage opened = PackageReader.open(copy)) {
+      opened.verify();
+      assertThat(opened.manifest().entries().keySet())
+          .containsExactly(
+              "weights.bin",
+              GRAPH,
+              "plans/trt-11.2.0-sm90.plan",
+              "plans/trt-11.2.0-sm90.json",
+              "plans/trt-11.2.0-sm90.layers.json");
+      PackagedPlans.Entry left = PackagedPlans.list(opened).getFirst();
+      assertThat(left.name()).isEqualTo("trt-11.2.0-sm90");
+      assertThat(PackagedPlans.layers(opened, left)).contains("plans/trt-11.2.0-sm90.layers.json");
+      assertThat(content(load(opened, PlanTests.TARGET, false))).isEqualTo("for the H100");
+    }
+  }
+
+  @Test
   void aPlanOfAnotherGraphOrFormNeverRuns() throws Exception {
     PlanKey own = key(HardwareCompatibilityLevel.NONE, PlanTests.TARGET);
     write(

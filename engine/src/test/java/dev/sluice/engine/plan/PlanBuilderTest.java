@@ -108,6 +108,33 @@ class PlanBuilderTest {
   }
 
   @Test
+  void keepsTimingsInAFileAsTheyAre() throws Exception {
+    Path timings = folder.resolve("own.timings");
+    PlanBuilder own = builder.withTimingCache(timings);
+    for (int i = 0; i < 3; i++) {
+      own.build(PlanTests.model(), PlanTests.key(), QUIET, file);
+    }
+    assertThat(api.calls).contains("timings ''", "timings 't'", "timings 'tt'");
+    assertThat(timings).hasContent("ttt\0");
+    assertThat(folder.resolve("cache")).doesNotExist();
+  }
+
+  @Test
+  void timingsInAFileThatAreRefusedEndTheBuildAndStay() throws Exception {
+    Path timings = Files.writeString(folder.resolve("own.timings"), "of another device\0");
+    api.refusesTimings = true;
+    PlanBuilder own = builder.withTimingCache(timings);
+    assertThatThrownBy(() -> own.build(PlanTests.model(), PlanTests.key(), QUIET, file))
+        .isInstanceOf(PlanException.class)
+        .hasMessageContaining("own.timings")
+        .hasMessageContaining("NVIDIA H100")
+        .hasMessageContaining("name another file");
+    assertThat(timings).hasContent("of another device\0");
+    assertThat(api.builds).hasValue(0);
+    assertThat(file).doesNotExist();
+  }
+
+  @Test
   void buildsWithoutAFolderForTimings() throws Exception {
     Files.writeString(folder.resolve("cache"), "in the way");
     builder.build(PlanTests.model(), PlanTests.key(), QUIET, file);

@@ -1,0 +1,80 @@
+package dev.sluice.converter.cli;
+
+import dev.sluice.converter.build.BuildResult;
+import dev.sluice.converter.build.PlanAdder;
+import dev.sluice.engine.format.Manifest;
+import java.io.PrintWriter;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * What {@code sluice build} made.
+ *
+ * <p>Thread safety: immutable.
+ *
+ * @param result the package
+ * @param added its new plan; null where it got none
+ * @param noPlan why not, where one would have been built; else null
+ */
+record BuildReport(BuildResult result, PlanAdder.Added added, String noPlan) {
+  /** One object. */
+  Map<String, Object> json() {
+    Manifest manifest = result.manifest();
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("package", result.packageFile().toString());
+    object.put("precision", manifest.precision().overall());
+    object.put("bytes", result.sizeBytes());
+    object.put("seconds", result.durationNs() / 1e9);
+    object.put("batching", ManifestText.batching(manifest.batching()));
+    object.put("layers", manifest.precision().layers());
+    object.put("calibration", null);
+    object.put("device", DeviceOption.CPU);
+    object.put("inputs", Tensors.json(manifest.signature().inputs()));
+    object.put("outputs", Tensors.json(manifest.signature().outputs()));
+    object.put("stages", ManifestText.stages(manifest));
+    object.put("selfTest", ManifestText.selfTest(manifest, result.noSelfTest()));
+    object.put("plans", added == null ? List.of() : List.of(json(added)));
+    object.put("noPlan", noPlan);
+    return object;
+  }
+
+  private static Map<String, Object> json(PlanAdder.Added added) {
+    Map<String, Object> object = PlanReport.target(added.key());
+    object.put("bytes", added.sizeBytes());
+    object.put("seconds", added.durationNs() / 1e9);
+    return object;
+  }
+
+  /** For people. */
+  void text(PrintWriter out) {
+    Manifest manifest = result.manifest();
+    out.println(result.packageFile());
+    TextTable table =
+        new TextTable()
+            .row("model", manifest.model())
+            .row("size", InspectCommand.bytes(result.sizeBytes()))
+            .row("built in", seconds(result.durationNs()));
+    ManifestText.describe(manifest, table);
+    table.row("self-test", ManifestText.selfTestText(manifest, result.noSelfTest()));
+    if (added != null) {
+      table.row(
+          "plan",
+          added.key().packageName()
+              + "  "
+              + added.key().target()
+              + ", "
+              + InspectCommand.bytes(added.sizeBytes())
+              + ", built in "
+              + seconds(added.durationNs()));
+    } else if (noPlan != null) {
+      table.row("plan", "none: " + noPlan);
+    }
+    table.print(out);
+  }
+
+  private static String seconds(long durationNs) {
+    return String.format(Locale.ROOT, "%.1f s", durationNs / 1e9);
+  }
+}
