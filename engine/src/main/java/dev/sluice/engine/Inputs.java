@@ -49,8 +49,8 @@ public interface Inputs {
    * Takes an input from device memory that the caller holds, in place of the memory of {@link
    * #input(int)}: all rows of this request, C order, copied on the device when the batch runs. What
    * is there must be complete (the caller's own streams synchronized) before the request is
-   * submitted, and stay until it has its answer. Takes no heap memory once each buffer of the
-   * engine was used so.
+   * submitted, and stay until it has its answer, or ended without one; a submitted request can't be
+   * cancelled meanwhile. Takes no heap memory once each buffer of the engine was used so.
    *
    * @param device a segment whose address is a {@code CUdeviceptr} of the device that serves
    * @throws IllegalArgumentException where it has another size than this request's rows, or is no

@@ -135,7 +135,7 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
    * @return this, as the outputs
    * @throws InferenceException where there is no answer; the request is closed then
    * @throws InterruptedException where the wait was interrupted; the request is cancelled and
-   *     closed. A caller that runs the batch finishes it first
+   *     closed. A caller that runs the batch, or has rows in device memory, finishes first
    */
   public Outputs run() throws InterruptedException {
     Slot mine = require();
@@ -187,7 +187,9 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
 
   /**
    * Submits. The stage completes with this request, which the receiver must close after it read the
-   * outputs, or with an {@link InferenceException}. Cancelling the stage cancels the request.
+   * outputs, or with an {@link InferenceException}. Cancelling the stage cancels the request,
+   * unless it has rows in device memory: take {@link #submit(Completion)} for these, which says
+   * when the memory is free.
    */
   public CompletionStage<Request> submit() {
     CompletableFuture<Request> future = new CompletableFuture<>();
@@ -242,9 +244,11 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
 
   /**
    * Cancels a submitted request, from any thread: it ends as {@link Reason#CANCELLED}, though its
-   * rows may still run.
+   * rows may still run. So one with {@link #deviceInput} or {@link #deviceOutput} is not cancelled:
+   * the run may use its memory.
    *
-   * @return whether this call ended it; false where it is not submitted or has ended
+   * @return whether this call ended it; false where it is not submitted, has ended, or has rows in
+   *     device memory
    */
   public boolean cancel() {
     while (true) {
@@ -301,13 +305,25 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
   @Override
   public void deviceInput(int index, MemorySegment device) {
     Slot mine = writable();
+    mine.onDevice();
     mine.batch().memory().deviceInput(index, mine.startRow(), mine.rows(), device);
+    requireInTime(mine);
   }
 
   @Override
   public void deviceOutput(int index, MemorySegment device) {
     Slot mine = writable();
+    mine.onDevice();
     mine.batch().memory().deviceOutput(index, mine.startRow(), mine.rows(), device);
+    requireInTime(mine);
+  }
+
+  /** A run that began while the rows were placed may use them: the caller hears of it after. */
+  private void requireInTime(Slot mine) {
+    if (mine.stateIn(round) != Slot.CLAIMED) {
+      claims.awaitRun(mine);
+      writable();
+    }
   }
 
   @Override

@@ -116,12 +116,23 @@ public final class CudaStream extends CudaObject {
    *     before
    */
   public CudaGraph capture(Runnable work) {
+    return capture(work, new Object());
+  }
+
+  /**
+   * The same, begun and ended under a lock.
+   *
+   * @param lock held by whoever asks whether this stream captures, and then leaves it alone
+   */
+  public CudaGraph capture(Runnable work, Object lock) {
     long raw = enter();
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment out = arena.allocate(JAVA_LONG);
-      check(
-          api.cuStreamBeginCapture_v2(raw, CudaConstants.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
-          "cuStreamBeginCapture_v2");
+      int begun;
+      synchronized (lock) {
+        begun = api.cuStreamBeginCapture_v2(raw, CudaConstants.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL);
+      }
+      check(begun, "cuStreamBeginCapture_v2");
       capturer = Thread.currentThread();
       boolean finished = false;
       try {
@@ -129,7 +140,10 @@ public final class CudaStream extends CudaObject {
         finished = true;
       } finally {
         capturer = null;
-        int status = api.cuStreamEndCapture(raw, out);
+        int status;
+        synchronized (lock) {
+          status = api.cuStreamEndCapture(raw, out);
+        }
         long graph = out.get(JAVA_LONG, 0);
         if (!finished && status == CudaApi.CUDA_SUCCESS) {
           api.cuGraphDestroy(graph);

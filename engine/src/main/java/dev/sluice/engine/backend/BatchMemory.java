@@ -90,6 +90,9 @@ public interface BatchMemory extends AutoCloseable {
   /** Forgets what {@link #deviceInput} and {@link #deviceOutput} said. */
   default void forgetDeviceRows() {}
 
+  /** The same of {@code rows} rows from {@code row} on, whose owner is gone: before a run. */
+  default void forgetDeviceRows(int row, int rows) {}
+
   /** The elements of a STRING output after a run. Allocates. */
   String[] strings(int index);
 

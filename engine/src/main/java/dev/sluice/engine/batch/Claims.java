@@ -300,7 +300,8 @@ public final class Claims {
    *
    * @return the slot's terminal state; never ABANDONED, which throws
    * @throws InterruptedException where the wait was interrupted and the request is thereby
-   *     cancelled; a caller that leads finishes its batch first and keeps its interrupt
+   *     cancelled; a caller that leads, or has rows in device memory, finishes first and keeps its
+   *     interrupt
    * @throws InferenceException with reason ABANDONED; the slot is still to be released
    */
   public int submitAndWait(Slot slot) throws InterruptedException {
@@ -370,7 +371,7 @@ public final class Claims {
       if (Thread.interrupted()) {
         interrupted = true;
         batch.irregular = true;
-        gaveUp = slot.moveState(Slot.SUBMITTED, Slot.CANCELLED);
+        gaveUp = !slot.onDevice && slot.moveState(Slot.SUBMITTED, Slot.CANCELLED);
         continue;
       }
       LockSupport.park(this);
@@ -394,7 +395,18 @@ public final class Claims {
   }
 
   /**
-   * S6: cancels a request that waits, from any thread. Its row may still run.
+   * Waits until the batch of a claim has run, or ended without a run: the caller was abandoned, but
+   * its device memory may be in use.
+   */
+  public void awaitRun(Slot slot) {
+    while (Batch.phase(slot.batch.word()) != Batch.DONE) {
+      LockSupport.parkNanos(this, CLOSE_POLL_NS);
+    }
+  }
+
+  /**
+   * S6: cancels a request that waits, from any thread. Its row may still run; so one with rows in
+   * device memory is not cancelled.
    *
    * @param round the generation that the caller's handle carries
    * @return whether this call ended the request
@@ -407,6 +419,9 @@ public final class Claims {
     // Read before the CAS: after it, the slot may be another request's.
     Runnable callback = slot.callback;
     Thread owner = slot.owner;
+    if (slot.onDevice) {
+      return false;
+    }
     slot.batch.irregular = true;
     if (!slot.moveStateFrom(observed, Slot.CANCELLED)) {
       return false;

@@ -268,7 +268,10 @@ final class Dispatcher {
     return soonest == 0;
   }
 
-  /** S5 for the expired; the number of rows' owners that still wait. */
+  /**
+   * S5 for the expired; the number of rows' owners that still wait. Of the others the run must
+   * touch no device memory: it may be gone.
+   */
   private int expireAndCount(Batch batch) {
     long nowNs = clock.nanoTime();
     int waiting = 0;
@@ -276,11 +279,11 @@ final class Dispatcher {
     for (int i = 0; i < slots; i++) {
       Slot slot = batch.slot(i);
       if (slot.state() != Slot.SUBMITTED) {
-        continue;
-      }
-      if (slot.deadlineNs != Long.MAX_VALUE
+        batch.memory().forgetDeviceRows(slot.startRow, slot.rows);
+      } else if (slot.deadlineNs != Long.MAX_VALUE
           && slot.deadlineNs - nowNs <= 0
           && slot.moveState(Slot.SUBMITTED, Slot.EXPIRED)) {
+        batch.memory().forgetDeviceRows(slot.startRow, slot.rows);
         Object waiter = slot.notifyWaiter(Slot.Mark.NOTIFIED);
         if (waiter == Slot.Mark.ASYNC) {
           callBack(slot);

@@ -90,6 +90,10 @@ public final class Slot {
   Thread owner;
   Runnable callback;
   Throwable claimSite;
+
+  /** Whether rows lie in device memory of the owner's, which is in use until the run is over. */
+  boolean onDevice;
+
   private Object handle;
 
   Slot(Batch batch, int index) {
@@ -141,6 +145,13 @@ public final class Slot {
     handle = value;
   }
 
+  /**
+   * The owner has rows of the run in device memory of its own: from now on it can't be cancelled.
+   */
+  public void onDevice() {
+    onDevice = true;
+  }
+
   /** Moves on within the present round; for the owner, and for who has the batch to itself. */
   boolean moveState(int from, int to) {
     long now = state;
@@ -161,6 +172,7 @@ public final class Slot {
   void reset(long round) {
     callback = null;
     claimSite = null;
+    onDevice = false;
     submitNs = 0;
     WAITER.set(this, null);
     STATE.set(this, word(round, IDLE));

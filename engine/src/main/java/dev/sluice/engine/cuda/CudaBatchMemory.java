@@ -87,9 +87,12 @@ final class CudaBatchMemory implements BatchMemory {
       return onDevice[index];
     }
 
-    /** How many rows from one on lie one after the other, all on the device or all on the host. */
-    int together(int first, int end) {
-      long start = onDevice[first];
+    /**
+     * How many rows from one on lie one after the other, all on the device or all on the host.
+     *
+     * @param start the first one's {@link #onDevice}, read once: a late caller may write it
+     */
+    int together(int first, int end, long start) {
       int next = first + 1;
       while (next < end && onDevice[next] == (start == 0 ? 0 : start + (next - first) * rowBytes)) {
         next++;
@@ -105,6 +108,12 @@ final class CudaBatchMemory implements BatchMemory {
         onDevice[first + i] = address + i * rowBytes;
       }
       anyOnDevice = true;
+    }
+
+    private synchronized void forget(int first, int count) {
+      if (anyOnDevice) {
+        Arrays.fill(onDevice, first, first + count, 0);
+      }
     }
 
     private synchronized void forget() {
@@ -262,6 +271,16 @@ final class CudaBatchMemory implements BatchMemory {
     }
     for (Rows tensor : outputs) {
       tensor.forget();
+    }
+  }
+
+  @Override
+  public void forgetDeviceRows(int row, int rows) {
+    for (Rows tensor : inputs) {
+      tensor.forget(row, rows);
+    }
+    for (Rows tensor : outputs) {
+      tensor.forget(row, rows);
     }
   }
 

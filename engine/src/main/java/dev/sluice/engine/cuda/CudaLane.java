@@ -245,10 +245,10 @@ final class CudaLane implements Lane {
   private void copyMixed(Rows callers, long lane, int rows, boolean in) {
     int row = 0;
     while (row < rows && callers.rowBytes() > 0) {
-      int count = callers.together(row, rows);
+      long device = callers.onDevice(row);
+      int count = callers.together(row, rows, device);
       long sizeBytes = count * callers.rowBytes();
       long own = lane + row * callers.rowBytes();
-      long device = callers.onDevice(row);
       long host = callers.address() + row * callers.rowBytes();
       if (device != 0) {
         check(

@@ -181,7 +181,7 @@ final class CudaRun implements AutoCloseable {
     } else if (!warm || refused || !mayCapture) {
       enqueueOnce();
       warm = true;
-    } else if (capture()) {
+    } else if (capture(memory)) {
       graph.launch(stream);
     } else {
       refused = true;
@@ -241,8 +241,8 @@ final class CudaRun implements AutoCloseable {
   }
 
   /** Captures a run; false where that is refused, which is counted and logged. */
-  private boolean capture() {
-    try (CudaGraph captured = stream.capture(this::enqueueOnce)) {
+  private boolean capture(LaneMemory memory) {
+    try (CudaGraph captured = memory.capture(stream, this::enqueueOnce)) {
       graph = captured.instantiate();
     } catch (NativeException e) {
       if (CudaBackend.isLost(e)) {

@@ -1,5 +1,7 @@
 package dev.sluice.engine.cuda;
 
+import dev.sluice.bindings.cuda.CudaGraph;
+import dev.sluice.bindings.cuda.CudaStream;
 import dev.sluice.engine.memory.DeviceLease;
 import dev.sluice.engine.memory.StreamMemory;
 
@@ -27,6 +29,11 @@ final class LaneMemory implements AutoCloseable {
   /** Memory of the lane's stream for something else. */
   DeviceLease newLease(String label) {
     return memory.newLease(label);
+  }
+
+  /** Captures a run of the lane's stream, which the memory's owner leaves alone meanwhile. */
+  CudaGraph capture(CudaStream stream, Runnable run) {
+    return memory.capture(stream, run);
   }
 
   /** Changes with every move: what was bound to addresses before has to be bound again. */

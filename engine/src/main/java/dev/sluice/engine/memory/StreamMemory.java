@@ -4,6 +4,8 @@ import dev.sluice.bindings.NativeHandle;
 import dev.sluice.bindings.cuda.CudaApi;
 import dev.sluice.bindings.cuda.CudaConstants;
 import dev.sluice.bindings.cuda.CudaException;
+import dev.sluice.bindings.cuda.CudaGraph;
+import dev.sluice.bindings.cuda.CudaStream;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.function.IntSupplier;
@@ -215,6 +217,18 @@ public final class StreamMemory implements AutoCloseable {
    */
   public synchronized void endCapture(MemorySegment graph) {
     inContext("cuStreamEndCapture", () -> source.api.cuStreamEndCapture(stream, graph));
+  }
+
+  /**
+   * Captures what the work enqueues, as {@link CudaStream#capture} does; the context is current.
+   *
+   * @param own the stream of this memory
+   */
+  public CudaGraph capture(CudaStream own, Runnable work) {
+    if (own.raw() != stream) {
+      throw new IllegalArgumentException(own + " is not the stream of " + this);
+    }
+    return own.capture(work, this);
   }
 
   private void inContext(String function, IntSupplier call) {

@@ -31,15 +31,15 @@ import java.util.Map;
  * @param signature of it
  * @param profiles of its plan
  */
-record GpuModel(MemorySegment graph, Signature signature, List<PlanProfile> profiles) {
+public record GpuModel(MemorySegment graph, Signature signature, List<PlanProfile> profiles) {
   /** Columns of {@link #columns}. */
-  static final int MOST_COLUMNS = 32;
+  public static final int MOST_COLUMNS = 32;
 
   /**
    * {@code y = x * x + x} and its sum {@code z} over a row, for x [N, L]: up to 4 rows by one
    * profile, up to {@code mostRows} by another.
    */
-  static GpuModel columns(int mostRows) {
+  public static GpuModel columns(int mostRows) {
     MemorySegment graph =
         new TinyModel()
             .input("x", ElementType.FLOAT, "N", "L")
@@ -101,7 +101,7 @@ record GpuModel(MemorySegment graph, Signature signature, List<PlanProfile> prof
   }
 
   /** The model on the GPU. */
-  CudaBackend open(GpuLibraries gpu, CudaOptions options, boolean batched, Stage... stages)
+  public CudaBackend open(GpuLibraries gpu, CudaOptions options, boolean batched, Stage... stages)
       throws Exception {
     return open(gpu, plan(gpu), options, batched, stages);
   }

@@ -10,16 +10,18 @@ import dev.sluice.kernels.SimulatedKernels;
 import java.util.function.UnaryOperator;
 
 /** A GPU in memory, whose stream runs beside the callers; its close holds that nothing is left. */
-final class SimulatedGpu implements AutoCloseable {
-  final SimulatedCuda cuda;
-  final SimulatedTensorRt tensorRt;
-  final GpuLibraries libraries;
+public final class SimulatedGpu implements AutoCloseable {
+  public final SimulatedCuda cuda;
+  public final SimulatedTensorRt tensorRt;
+  public final GpuLibraries libraries;
 
-  SimulatedGpu() {
+  /** Without faults. */
+  public SimulatedGpu() {
     this(FaultPlan.none(), TensorRtFaults.none(), options -> options);
   }
 
-  SimulatedGpu(
+  /** With faults. */
+  public SimulatedGpu(
       FaultPlan faults,
       TensorRtFaults tensorRtFaults,
       UnaryOperator<SimulatedTensorRt.Builder> more) {
@@ -35,7 +37,7 @@ final class SimulatedGpu implements AutoCloseable {
   }
 
   /** Holds that all was given back, and that nothing ran out of order. */
-  void assertClean() {
+  public void assertClean() {
     assertThat(tensorRt.leaks()).isEmpty();
     assertThat(cuda.leaks()).isEmpty();
     assertThat(cuda.failures()).isEmpty();
