@@ -2,6 +2,7 @@
 module dev.sluice.converter {
   exports dev.sluice.converter.build;
   exports dev.sluice.converter.cli;
+  exports dev.sluice.converter.graph;
   exports dev.sluice.converter.image;
   exports dev.sluice.converter.load;
   exports dev.sluice.converter.onnx;

@@ -22,6 +22,7 @@ import java.util.regex.Pattern;
  *     included; inputs that are not named get shapes that are found by trying
  * @param batching false leaves out the proof: the model runs unbatched
  * @param producer what the manifest says about who made it
+ * @param dynamicBatch whether a model whose inputs have a fixed first dimension gets a dynamic one
  * @param seed of the samples
  * @param inputStages what is done before the model, at most one for each input
  * @param outputStages what is done after the model, at most one for each output
@@ -30,6 +31,7 @@ public record BuildOptions(
     Range rows,
     Map<String, List<Range>> shapes,
     boolean batching,
+    boolean dynamicBatch,
     String producer,
     long seed,
     List<InputStageSpec> inputStages,
@@ -51,7 +53,7 @@ public record BuildOptions(
   /** Up to 64 rows, shapes found by trying, batching where it can be proven. */
   public static BuildOptions defaults() {
     return new BuildOptions(
-        new Range(1, 16, 64), Map.of(), true, producer("sluice"), 1, List.of(), List.of());
+        new Range(1, 16, 64), Map.of(), true, false, producer("sluice"), 1, List.of(), List.of());
   }
 
   /** The name with the version, which is known where this runs as a named module. */
@@ -60,40 +62,48 @@ public record BuildOptions(
     return module == null ? name : module.rawVersion().map(v -> name + " " + v).orElse(name);
   }
 
-  /** These options with another range of rows. */
+  /**
+   * These options with another range of rows; where that is more than one, a fixed batch is made
+   * dynamic.
+   */
   public BuildOptions withRows(Range newRows) {
-    return new BuildOptions(newRows, shapes, batching, producer, seed, inputStages, outputStages);
+    return new BuildOptions(
+        newRows, shapes, batching, newRows.max() > 1, producer, seed, inputStages, outputStages);
   }
 
   /** These options with the shape of one more input. */
   public BuildOptions withShape(String input, List<Range> dims) {
     Map<String, List<Range>> more = new LinkedHashMap<>(shapes);
     more.put(input, List.copyOf(dims));
-    return new BuildOptions(rows, more, batching, producer, seed, inputStages, outputStages);
+    return new BuildOptions(
+        rows, more, batching, dynamicBatch, producer, seed, inputStages, outputStages);
   }
 
   /** These options without the proof, so that the model runs unbatched. */
   public BuildOptions withoutBatching() {
-    return new BuildOptions(rows, shapes, false, producer, seed, inputStages, outputStages);
+    return new BuildOptions(rows, shapes, false, false, producer, seed, inputStages, outputStages);
   }
 
   /** These options with other samples. */
   public BuildOptions withSeed(long newSeed) {
-    return new BuildOptions(rows, shapes, batching, producer, newSeed, inputStages, outputStages);
+    return new BuildOptions(
+        rows, shapes, batching, dynamicBatch, producer, newSeed, inputStages, outputStages);
   }
 
   /** These options with one more stage before the model. */
   public BuildOptions withInputStage(InputStageSpec stage) {
     List<InputStageSpec> more = new ArrayList<>(inputStages);
     more.add(stage);
-    return new BuildOptions(rows, shapes, batching, producer, seed, more, outputStages);
+    return new BuildOptions(
+        rows, shapes, batching, dynamicBatch, producer, seed, more, outputStages);
   }
 
   /** These options with one more stage after the model. */
   public BuildOptions withOutputStage(OutputStageSpec stage) {
     List<OutputStageSpec> more = new ArrayList<>(outputStages);
     more.add(stage);
-    return new BuildOptions(rows, shapes, batching, producer, seed, inputStages, more);
+    return new BuildOptions(
+        rows, shapes, batching, dynamicBatch, producer, seed, inputStages, more);
   }
 
   /**

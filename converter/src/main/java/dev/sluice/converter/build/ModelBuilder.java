@@ -4,15 +4,14 @@ import dev.sluice.bindings.NativeException;
 import dev.sluice.bindings.onnxruntime.OrtEnvironment;
 import dev.sluice.bindings.onnxruntime.OrtSession;
 import dev.sluice.bindings.onnxruntime.OrtSessionOptions;
-import dev.sluice.bindings.onnxruntime.OrtValueInfo;
+import dev.sluice.converter.graph.DynamicBatch;
+import dev.sluice.converter.graph.NewWeights;
+import dev.sluice.converter.graph.Rewrite;
 import dev.sluice.converter.onnx.ModelException;
 import dev.sluice.converter.onnx.ModelReader;
 import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.converter.onnx.TensorData;
-import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
-import dev.sluice.engine.Shape;
-import dev.sluice.engine.Signature;
-import dev.sluice.engine.TensorSpec;
+import dev.sluice.converter.onnx.proto.Onnx.ModelProto;
 import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.format.Manifest.Range;
 import dev.sluice.engine.format.PackageWriter;
@@ -32,15 +31,32 @@ import java.util.Map;
 /**
  * Builds a package of an ONNX model, in the precision that the model has.
  *
- * <p>The weights and the graph are written first; the session that runs all trials is made over
- * just these bytes, so what was tried is what is shipped.
+ * <p>The model's graph is rewritten first, see {@link Rewriting}. The weights and the graph are
+ * written; the session that runs all trials is made over just these bytes, so what was tried is
+ * what is shipped. A rewritten graph must give what the model gives, see {@link Original}; a
+ * rewrite that does not hold is left out, and all starts anew.
  *
- * <p>Thread safety: stateless.
+ * <p>Thread safety: used by one thread.
  */
 public final class ModelBuilder {
-  private static final String GRAPH_ENTRY = "graphs/cpu.onnx";
+  static final String GRAPH_ENTRY = "graphs/cpu.onnx";
 
-  private ModelBuilder() {}
+  private final OnnxModel model;
+  private final Path packageFile;
+  private final BuildOptions options;
+  private final long startNs = System.nanoTime();
+
+  /** Rewrites that did not hold, by name, with the reason. */
+  private final Map<String, String> dropped = new LinkedHashMap<>();
+
+  /** Names of the rewrites that the last attempt applied. */
+  private List<String> applied = List.of();
+
+  private ModelBuilder(OnnxModel model, Path packageFile, BuildOptions options) {
+    this.model = model;
+    this.packageFile = packageFile;
+    this.options = options;
+  }
 
   /**
    * Builds a package.
@@ -53,57 +69,112 @@ public final class ModelBuilder {
    */
   public static BuildResult build(Path modelFile, Path packageFile, BuildOptions options)
       throws IOException {
-    long startNs = System.nanoTime();
     if (Files.exists(modelFile)
         && Files.exists(packageFile)
         && Files.isSameFile(modelFile, packageFile)) {
       throw new ModelException(modelFile, "the package would replace the model; name another file");
     }
-    OnnxModel model = ModelReader.read(modelFile);
-    ModelStages stages = ModelStages.of(model, options);
+    ModelBuilder builder = new ModelBuilder(ModelReader.read(modelFile), packageFile, options);
+    try {
+      return builder.build();
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    } catch (ArithmeticException | OutOfMemoryError e) {
+      throw new ModelException(
+          modelFile,
+          "the tensors of a trial run are too large for the Java heap or for 2 GiB each; give"
+              + (options.inputStages().isEmpty()
+                  ? " smaller shapes with --shape"
+                  : " the input stage a smaller max= or size=")
+              + ", or more heap with -Xmx",
+          e);
+    }
+  }
+
+  /** Builds with all rewrites that hold. */
+  private BuildResult build() throws IOException {
+    try {
+      return attempt();
+    } catch (RewriteFailedException e) {
+      if (e.rewrite() != null) {
+        dropped.put(e.rewrite(), e.getMessage());
+        return build();
+      }
+      List<String> suspects = applied;
+      for (String suspect : suspects.reversed()) {
+        dropped.put(suspect, e.getMessage());
+        try {
+          return attempt();
+        } catch (RewriteFailedException _) {
+          dropped.remove(suspect);
+        }
+      }
+      // None is it alone. Without any the graph is the model's own.
+      suspects.forEach(suspect -> dropped.put(suspect, e.getMessage()));
+      return build();
+    }
+  }
+
+  private BuildResult attempt() throws IOException, RewriteFailedException {
+    ModelStages given = ModelStages.of(model, options);
     SampleShapes shapes =
-        new SampleShapes(modelFile, model.inputs(), stages.shapes(options.shapes()));
-    Manifest manifest;
-    String noSelfTest;
+        new SampleShapes(model.file(), model.inputs(), fixedRows(given.shapes(options.shapes())));
     try (Arena arena = Arena.ofConfined();
         PackageWriter writer = PackageWriter.create(packageFile)) {
+      TensorData data = new TensorData(model.file(), arena);
+      NewWeights weights = new NewWeights(data, writer.stagedFile().getParent(), arena);
+      Rewriting rewriting = Rewriting.of(model, options, shapes, dropped, weights);
+      applied = rewriting.reports().stream().map(Rewrite.Report::name).toList();
       String location = writer.stagedFile().getFileName().toString();
-      TensorData data = new TensorData(modelFile, arena);
-      WeightLayout layout = WeightLayout.of(model, location, data);
+      WeightLayout layout = WeightLayout.of(rewriting.model(), location, data);
       writer.weights(layout.pieces());
       MemorySegment graph = MemorySegment.ofArray(layout.graph().toByteArray());
       writer.entry(GRAPH_ENTRY, graph);
-      try (OrtSession session = open(model, graph, writer)) {
-        Trials trials = trials(model, new SampleRunner(session), shapes, stages, options, writer);
-        manifest = writer.finish(manifest(model, location, layout, trials, options));
-        noSelfTest = trials.golden().whyNone();
-      } catch (UncheckedIOException e) {
-        throw e.getCause();
-      } catch (ArithmeticException | OutOfMemoryError e) {
-        throw new ModelException(
-            modelFile,
-            "the tensors of a trial run are too large for the Java heap or for 2 GiB each; give"
-                + (options.inputStages().isEmpty()
-                    ? " smaller shapes with --shape"
-                    : " the input stage a smaller max= or size=")
-                + ", or more heap with -Xmx",
-            e);
+      Trials trials;
+      try (OrtSession session = open(rewriting, graph, writer);
+          Original original = original(rewriting, layout, data, shapes, writer)) {
+        trials = trials(rewriting, original, new SampleRunner(session), writer);
       }
+      Manifest manifest =
+          writer.finish(
+              BuiltManifest.manifest(rewriting.model(), location, layout, trials, options));
+      return new BuildResult(
+          packageFile,
+          manifest,
+          reports(rewriting),
+          trials.proof(),
+          trials.golden().whyNone(),
+          Files.size(packageFile),
+          System.nanoTime() - startNs);
     }
-    return new BuildResult(
-        packageFile, manifest, noSelfTest, Files.size(packageFile), System.nanoTime() - startNs);
   }
 
-  /** What the runs brought to light. */
-  private record Trials(
-      SampleSearch samples,
-      BatchProof.Verdict batching,
-      GoldenSamples.Kept golden,
-      StagePlan plan,
-      List<Stage> stages) {}
+  /** Ranges that were given for a batch that is to be dynamic, with the rows that it has now. */
+  private Map<String, List<Range>> fixedRows(Map<String, List<Range>> given) {
+    long rows = options.dynamicBatch() ? DynamicBatch.rows(model.inputs()) : 0;
+    if (rows == 0) {
+      return given;
+    }
+    Map<String, List<Range>> fixed = new LinkedHashMap<>();
+    given.forEach((name, ranges) -> {
+      List<Range> dims = new ArrayList<>(ranges);
+      if (!dims.isEmpty()) {
+        dims.set(0, new Range(rows, rows, rows));
+      }
+      fixed.put(name, dims);
+    });
+    return fixed;
+  }
 
-  private static OrtSession open(OnnxModel model, MemorySegment graph, PackageWriter writer)
-      throws IOException {
+  private List<Rewrite.Report> reports(Rewriting rewriting) {
+    List<Rewrite.Report> reports = new ArrayList<>(rewriting.reports());
+    dropped.forEach(
+        (name, reason) -> reports.add(new Rewrite.Report(name, List.of("dropped: " + reason))));
+    return reports;
+  }
+
+  private OrtSession open(Rewriting rewriting, MemorySegment graph, PackageWriter writer)
+      throws IOException, RewriteFailedException {
     Path folder = writer.stagedFile().getParent().toRealPath();
     try {
       return OrtSession.open(
@@ -112,151 +183,78 @@ public final class ModelBuilder {
           OrtSessionOptions.defaults().withExternalWeightsFolder(folder),
           model.file().getFileName().toString());
     } catch (NativeException | UnsupportedOperationException e) {
+      if (rewriting.isChanged()) {
+        throw new RewriteFailedException(e);
+      }
       throw new ModelException(
           model.file(), "ONNX Runtime refuses the model: " + e.getMessage(), e);
     }
   }
 
-  private static Trials trials(
-      OnnxModel model,
-      SampleRunner runner,
+  private Original original(
+      Rewriting rewriting,
+      WeightLayout layout,
+      TensorData data,
       SampleShapes shapes,
-      ModelStages modelStages,
-      BuildOptions options,
       PackageWriter writer)
-      throws IOException {
+      throws IOException, RewriteFailedException {
+    if (!rewriting.isChanged()) {
+      return null;
+    }
+    Path beside = writer.stagedFile().resolveSibling("original.weights");
+    try {
+      ModelProto graph = layout.original(model, rewriting.model(), data, beside);
+      MemorySegment bytes = MemorySegment.ofArray(graph.toByteArray());
+      return new Original(open(rewriting, bytes, writer), rewriting, shapes, options.seed());
+    } finally {
+      // The session has mapped it.
+      Files.deleteIfExists(beside);
+    }
+  }
+
+  private Trials trials(
+      Rewriting rewriting, Original original, SampleRunner runner, PackageWriter writer)
+      throws IOException, RewriteFailedException {
+    OnnxModel rewritten = rewriting.model();
+    ModelStages modelStages = ModelStages.of(rewritten, options);
+    SampleShapes shapes =
+        new SampleShapes(model.file(), rewritten.inputs(), modelStages.shapes(options.shapes()));
+    double tolerance = RowComparison.tolerance(BuiltManifest.precision(model));
+    String proof = original == null ? null : original.prove(runner, tolerance);
     String whyNot = options.batching() ? shapes.whyNotBatch() : "batching was switched off";
-    double tolerance = RowComparison.tolerance(precision(model));
-    SampleSearch samples = SampleSearch.run(model, runner, shapes, whyNot == null, options.seed());
-    BatchProof.Verdict verdict = new BatchProof.Verdict(false, whyNot);
+    SampleSearch samples =
+        SampleSearch.run(rewritten, runner, shapes, whyNot == null, options.seed());
+    BatchProof.Verdict verdict = new BatchProof.Verdict(false, explained(whyNot));
     if (whyNot == null) {
-      verdict = new BatchProof(model, runner, samples, tolerance).run();
+      verdict = new BatchProof(rewritten, runner, samples, tolerance).run();
+      if (!verdict.proven() && rewriting.hasDynamicBatch()) {
+        throw new RewriteFailedException(Rewriting.DYNAMIC_BATCH, verdict.reason());
+      }
     }
     List<SampleTensor> run =
         runner.run(samples.data().sample(samples.shapes().getFirst(), SampleData.Kind.NORMAL, 0));
     List<Stage> stages = modelStages.resolved(run);
     StagePlan plan =
         modelStages.plan(
-            signature(model, runner, samples, run, verdict.proven()), verdict.proven(), stages);
-    GoldenSamples.Kept golden = new GoldenSamples(plan, runner, samples, tolerance).write(writer);
-    return new Trials(samples, verdict, golden, plan, stages);
+            BuiltManifest.signature(rewritten, runner, samples, run, verdict.proven()),
+            verdict.proven(),
+            stages);
+    SampleRunner truth = original == null ? runner : original.runner();
+    GoldenSamples.Kept golden = new GoldenSamples(plan, truth, samples, tolerance).write(writer);
+    return new Trials(samples, verdict, golden, plan, stages, proof);
   }
 
-  /**
-   * The declared signature; where an output's rank is not declared, as ONNX Runtime infers it, and
-   * else as a run has it, with every dimension dynamic.
-   */
-  private static Signature signature(
-      OnnxModel model,
-      SampleRunner runner,
-      SampleSearch samples,
-      List<SampleTensor> run,
-      boolean batched) {
-    List<TensorSpec> inputs = new ArrayList<>();
-    for (int i = 0; i < model.inputs().size(); i++) {
-      OnnxModel.Value input = model.inputs().get(i);
-      Shape sample = samples.shapes().getFirst().get(i);
-      inputs.add(
-          new TensorSpec(
-              input.name(), input.type(), input.isRanked() ? input.shape() : dynamic(sample)));
+  /** Why a batch stays fixed, and what may help. */
+  private String explained(String whyNot) {
+    if (whyNot == null || !options.batching() || DynamicBatch.rows(model.inputs()) == 0) {
+      return whyNot;
     }
-    List<TensorSpec> outputs = new ArrayList<>();
-    for (int i = 0; i < model.outputs().size(); i++) {
-      OnnxModel.Value output = model.outputs().get(i);
-      OrtValueInfo inferred = runner.session().outputs().get(i);
-      Shape actual = run.get(i).shape();
-      Shape shape = dynamic(actual);
-      if (output.isRanked() && output.shape().rank() == actual.rank()) {
-        shape = output.shape();
-      } else if (inferred.hasShape() && inferred.dims().size() == actual.rank()) {
-        shape = Shape.of(inferred.dims().stream().mapToLong(Long::longValue).toArray());
-      }
-      if (batched) {
-        shape = shape.withDim(0, Shape.DYNAMIC);
-      }
-      outputs.add(new TensorSpec(output.name(), output.type(), shape));
+    String failed = dropped.get(Rewriting.DYNAMIC_BATCH);
+    if (failed != null) {
+      return whyNot + "; made dynamic, " + failed;
     }
-    return new Signature(inputs, outputs);
-  }
-
-  private static Shape dynamic(Shape shape) {
-    Shape dynamic = shape;
-    for (int axis = 0; axis < shape.rank(); axis++) {
-      dynamic = dynamic.withDim(axis, Shape.DYNAMIC);
-    }
-    return dynamic;
-  }
-
-  private static Manifest manifest(
-      OnnxModel model, String location, WeightLayout layout, Trials trials, BuildOptions options) {
-    boolean proven = trials.batching().proven();
-    Manifest.Graph graph = new Manifest.Graph(GRAPH_ENTRY, model.opset(), model.nodes());
-    Map<String, Manifest.Graph> graphs = new LinkedHashMap<>();
-    graphs.put(Manifest.CPU, graph);
-    graphs.put(Manifest.TENSORRT, graph);
-    long weightsBytes =
-        layout.pieces().isEmpty()
-            ? 0
-            : layout.pieces().getLast().offset()
-                + layout.pieces().getLast().data().byteSize()
-                - PackageWriter.weightsOffset();
-    return new Manifest(
-        Manifest.versionFor(trials.stages()),
-        options.producer(),
-        model.name(),
-        trials.plan().served(),
-        new Manifest.Batching(proven, 0, trials.batching().reason()),
-        new Manifest.Precision(
-            precision(model), List.of(), "every layer as the model has it, nothing was converted"),
-        profile(model, trials, proven ? options.rows() : new Range(1, 1, 1)),
-        graphs,
-        new Manifest.Weights(PackageWriter.weightsOffset(), weightsBytes, location),
-        model.parameters(),
-        trials.golden().samples(),
-        trials.stages(),
-        Map.of());
-  }
-
-  private static Manifest.Profile profile(OnnxModel model, Trials trials, Range rows) {
-    Map<String, List<Range>> shapes = new LinkedHashMap<>();
-    List<List<Range>> ranges = trials.samples().ranges();
-    for (int i = 0; i < model.inputs().size(); i++) {
-      int index = i;
-      OnnxModel.Value input = model.inputs().get(i);
-      List<Range> dims = new ArrayList<>(ranges.get(i));
-      boolean dynamic = !input.isRanked();
-      for (int axis = 1; input.isRanked() && axis < input.dims().size(); axis++) {
-        dynamic |= input.dims().get(axis).extent() == Shape.DYNAMIC;
-      }
-      // A stage says the shape of its input itself.
-      if (dynamic && trials.plan().inputs().stream().noneMatch(step -> step.model() == index)) {
-        if (trials.batching().proven()) {
-          dims.set(0, rows);
-        }
-        shapes.put(input.name(), dims);
-      }
-    }
-    return new Manifest.Profile(rows, shapes);
-  }
-
-  /** The type of most of the weights' elements. */
-  private static String precision(OnnxModel model) {
-    Map<String, Long> elements = new LinkedHashMap<>();
-    elements.put("fp32", 0L);
-    for (TensorProto tensor : model.proto().getGraph().getInitializerList()) {
-      String precision =
-          switch (tensor.getDataType()) {
-            case TensorProto.DataType.FLOAT16_VALUE -> "fp16";
-            case TensorProto.DataType.BFLOAT16_VALUE -> "bf16";
-            case TensorProto.DataType.INT8_VALUE, TensorProto.DataType.UINT8_VALUE -> "int8";
-            default -> "fp32";
-          };
-      long count = 1;
-      for (long dim : tensor.getDimsList()) {
-        count *= dim;
-      }
-      elements.merge(precision, count, Long::sum);
-    }
-    return elements.entrySet().stream().max(Map.Entry.comparingByValue()).orElseThrow().getKey();
+    return options.rows().max() > 1 && !options.dynamicBatch()
+        ? whyNot + "; --batch MIN:OPT:MAX may make it dynamic"
+        : whyNot;
   }
 }

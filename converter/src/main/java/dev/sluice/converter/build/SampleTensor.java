@@ -24,4 +24,22 @@ record SampleTensor(ElementType type, Shape shape, MemorySegment data) {
   MemorySegment row(long row) {
     return data.asSlice(row * rowBytes(), rowBytes());
   }
+
+  /** This tensor of one row, so many times. */
+  SampleTensor repeated(long rows) {
+    Shape repeated = shape.withDim(0, rows);
+    if (data == null) {
+      return new SampleTensor(type, repeated, null);
+    }
+    byte[] bytes = new byte[Math.toIntExact(rowBytes() * rows)];
+    for (long row = 0; row < rows; row++) {
+      MemorySegment.ofArray(bytes).asSlice(row * rowBytes(), rowBytes()).copyFrom(data);
+    }
+    return new SampleTensor(type, repeated, MemorySegment.ofArray(bytes));
+  }
+
+  /** Row 0. */
+  SampleTensor first() {
+    return new SampleTensor(type, shape.withDim(0, 1), data == null ? null : row(0));
+  }
 }

@@ -11,9 +11,14 @@ import dev.sluice.converter.onnx.proto.Onnx.ValueInfoProto;
 import dev.sluice.engine.format.PackageWriter;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -36,6 +41,7 @@ record WeightLayout(ModelProto graph, List<PackageWriter.Piece> pieces) {
 
   private static final long PAGE = 4096;
   private static final long CACHE_LINE = 64;
+  private static final long CHUNK_BYTES = 1 << 20;
 
   /** Since this version initializers need not be listed as inputs. */
   private static final long IR_WITHOUT_INITIALIZER_INPUTS = 4;
@@ -74,13 +80,82 @@ record WeightLayout(ModelProto graph, List<PackageWriter.Piece> pieces) {
         graph.addInitializer(tensor);
       }
     }
+    return new WeightLayout(finished(model, graph), List.copyOf(pieces));
+  }
+
+  /**
+   * The original of the model that this is the layout of, for a session of its own: its weights are
+   * where the package has them, and those that the package lacks in a file beside it.
+   *
+   * @param original the model before it was rewritten
+   * @param rewritten the model that was laid out
+   * @param beside a file in the package's folder; made where it is needed
+   */
+  ModelProto original(OnnxModel original, OnnxModel rewritten, TensorData data, Path beside)
+      throws IOException {
+    Map<String, TensorProto> sources = byName(rewritten.proto().getGraph());
+    Map<String, TensorProto> placed = byName(graph.getGraph());
+    GraphProto source = original.proto().getGraph();
+    GraphProto.Builder builder = source.toBuilder().clearInitializer();
+    List<PackageWriter.Piece> lacking = new ArrayList<>();
+    long position = 0;
+    for (TensorProto tensor : source.getInitializerList()) {
+      boolean external = tensor.getDataLocation() == TensorProto.DataLocation.EXTERNAL;
+      if (tensor.equals(sources.get(tensor.getName()))) {
+        builder.addInitializer(placed.get(tensor.getName()));
+        continue;
+      }
+      if (data.type(tensor) == ElementType.STRING) {
+        builder.addInitializer(tensor);
+        continue;
+      }
+      MemorySegment bytes = data.bytes(tensor);
+      if (bytes.byteSize() >= MIN_EXTERNAL_BYTES) {
+        position = Math.ceilDiv(position, PAGE) * PAGE;
+        lacking.add(new PackageWriter.Piece(position, bytes));
+        String location = beside.getFileName().toString();
+        builder.addInitializer(external(tensor, location, position, bytes.byteSize()));
+        position += bytes.byteSize();
+      } else {
+        builder.addInitializer(
+            external ? bare(tensor).setRawData(TensorData.copy(bytes)).build() : tensor);
+      }
+    }
+    if (!lacking.isEmpty()) {
+      write(beside, lacking);
+    }
+    return finished(original, builder);
+  }
+
+  private static void write(Path file, List<PackageWriter.Piece> pieces) throws IOException {
+    try (FileChannel channel =
+        FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+      for (PackageWriter.Piece piece : pieces) {
+        long written = 0;
+        while (written < piece.data().byteSize()) {
+          long chunk = Math.min(CHUNK_BYTES, piece.data().byteSize() - written);
+          written +=
+              channel.write(
+                  piece.data().asSlice(written, chunk).asByteBuffer(), piece.offset() + written);
+        }
+      }
+    }
+  }
+
+  private static Map<String, TensorProto> byName(GraphProto graph) {
+    Map<String, TensorProto> tensors = new HashMap<>();
+    graph.getInitializerList().forEach(tensor -> tensors.put(tensor.getName(), tensor));
+    return tensors;
+  }
+
+  private static ModelProto finished(OnnxModel model, GraphProto.Builder graph) {
     ModelProto.Builder rewritten = model.proto().toBuilder();
     if (model.irVersion() >= IR_WITH_OPSETS) {
       // Listed as inputs they could be overridden, so the runtime would not fold them.
       dropInitializersFromInputs(graph);
       rewritten.setIrVersion(Math.max(model.irVersion(), IR_WITHOUT_INITIALIZER_INPUTS));
     }
-    return new WeightLayout(rewritten.setGraph(graph).build(), List.copyOf(pieces));
+    return rewritten.setGraph(graph).build();
   }
 
   private static TensorProto.Builder bare(TensorProto tensor) {

@@ -58,7 +58,9 @@ final class BuildCommand implements Callable<Integer> {
   @Option(
       names = "--batch",
       paramLabel = "MIN:OPT:MAX",
-      description = "Rows of one run that the package is made for (default: 1:16:64).")
+      description =
+          "Rows of one run that the package is made for (default: 1:16:64). Makes a fixed batch"
+              + " dynamic.")
   private String batch;
 
   @Option(
@@ -144,7 +146,7 @@ final class BuildCommand implements Callable<Integer> {
     Path staged = folder.resolve(name);
     try {
       BuildResult result = ModelBuilder.build(model, staged, options);
-      return withPlan(adder, staged, target, result.durationNs(), result.noSelfTest());
+      return withPlan(adder, staged, target, result);
     } finally {
       Files.deleteIfExists(staged);
       Files.delete(folder);
@@ -154,11 +156,15 @@ final class BuildCommand implements Callable<Integer> {
   /** Adds a plan to a package that was made already. */
   private BuildReport withPlan(Path target)
       throws IOException, BackendException, BadInputException, PlanException {
-    return withPlan(plan.adder(), model, target, 0, null);
+    return withPlan(plan.adder(), model, target, null);
   }
 
-  private BuildReport withPlan(
-      PlanAdder adder, Path source, Path target, long durationNs, String noSelfTest)
+  /**
+   * Adds a plan.
+   *
+   * @param made what the package was made of just now; null where it was there
+   */
+  private BuildReport withPlan(PlanAdder adder, Path source, Path target, BuildResult made)
       throws IOException, PlanException {
     output.progress("building a plan for " + adder.device().name() + " …");
     PlanAdder.Added added;
@@ -174,9 +180,11 @@ final class BuildCommand implements Callable<Integer> {
         new BuildResult(
             target,
             added.manifest(),
-            noSelfTest,
+            made == null ? List.of() : made.rewrites(),
+            made == null ? null : made.rewriteProof(),
+            made == null ? null : made.noSelfTest(),
             Files.size(target),
-            durationNs + added.durationNs()),
+            (made == null ? 0 : made.durationNs()) + added.durationNs()),
         added,
         null);
   }

@@ -2,6 +2,7 @@ package dev.sluice.converter.cli;
 
 import dev.sluice.converter.build.BuildResult;
 import dev.sluice.converter.build.PlanAdder;
+import dev.sluice.converter.graph.Rewrite;
 import dev.sluice.engine.format.Manifest;
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
@@ -19,6 +20,9 @@ import java.util.Map;
  * @param noPlan why not, where one would have been built; else null
  */
 record BuildReport(BuildResult result, PlanAdder.Added added, String noPlan) {
+  /** Changes of a rewrite that people are shown; JSON has all. */
+  private static final int MAX_CHANGES = 5;
+
   /** One object. */
   Map<String, Object> json() {
     Manifest manifest = result.manifest();
@@ -33,6 +37,8 @@ record BuildReport(BuildResult result, PlanAdder.Added added, String noPlan) {
     object.put("device", DeviceOption.CPU);
     object.put("inputs", Tensors.json(manifest.signature().inputs()));
     object.put("outputs", Tensors.json(manifest.signature().outputs()));
+    object.put("rewrites", result.rewrites());
+    object.put("rewriteProof", result.rewriteProof());
     object.put("stages", ManifestText.stages(manifest));
     object.put("selfTest", ManifestText.selfTest(manifest, result.noSelfTest()));
     object.put("plans", added == null ? List.of() : List.of(json(added)));
@@ -57,6 +63,17 @@ record BuildReport(BuildResult result, PlanAdder.Added added, String noPlan) {
             .row("size", InspectCommand.bytes(result.sizeBytes()))
             .row("built in", seconds(result.durationNs()));
     ManifestText.describe(manifest, table);
+    for (Rewrite.Report rewrite : result.rewrites()) {
+      List<String> changes = rewrite.changes();
+      table.row("rewrite", rewrite.name() + ": " + changes.getFirst());
+      changes.stream().limit(MAX_CHANGES).skip(1).forEach(change -> table.row("", change));
+      if (changes.size() > MAX_CHANGES) {
+        table.row("", "and " + (changes.size() - MAX_CHANGES) + " more, which --json lists");
+      }
+    }
+    if (result.rewriteProof() != null) {
+      table.row("", result.rewriteProof());
+    }
     table.row("self-test", ManifestText.selfTestText(manifest, result.noSelfTest()));
     if (added != null) {
       table.row(

@@ -94,6 +94,15 @@ public final class OnnxModel {
     }
   }
 
+  /**
+   * The model with other contents, of the same file.
+   *
+   * @throws ModelException when it can't be served
+   */
+  public OnnxModel with(ModelProto contents) throws ModelException {
+    return new OnnxModel(file, contents);
+  }
+
   /** The file that the model was read from. */
   public Path file() {
     return file;

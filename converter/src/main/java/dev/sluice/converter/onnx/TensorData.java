@@ -79,6 +79,23 @@ public final class TensorData {
     return bytes;
   }
 
+  /**
+   * Keeps the bytes of a tensor that no file has.
+   *
+   * @param tensor without data
+   * @param bytes its elements in C order, little endian; they stay where they are
+   * @return the tensor with a reference that this object alone understands
+   */
+  public TensorProto keep(TensorProto tensor, MemorySegment bytes) {
+    // No path holds a zero, so no file is meant.
+    String location = "\0kept " + externalFiles.size();
+    externalFiles.put(location, bytes);
+    return tensor.toBuilder()
+        .setDataLocation(TensorProto.DataLocation.EXTERNAL)
+        .addExternalData(StringStringEntryProto.newBuilder().setKey("location").setValue(location))
+        .build();
+  }
+
   /** The shape of a tensor. */
   public Shape shape(TensorProto tensor) throws ModelException {
     for (long dim : tensor.getDimsList()) {

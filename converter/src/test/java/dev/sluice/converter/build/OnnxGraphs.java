@@ -23,6 +23,7 @@ import java.util.Random;
 final class OnnxGraphs {
   private final GraphProto.Builder graph = GraphProto.newBuilder().setName("test");
   private long irVersion = 8;
+  private long opset = 17;
 
   /** A dimension: a number, a symbol, or the empty string for an anonymous dynamic one. */
   private static TypeProto type(ElementType type, Object... dims) {
@@ -42,6 +43,11 @@ final class OnnxGraphs {
 
   OnnxGraphs irVersion(long version) {
     irVersion = version;
+    return this;
+  }
+
+  OnnxGraphs opset(long version) {
+    opset = version;
     return this;
   }
 
@@ -75,6 +81,36 @@ final class OnnxGraphs {
       bytes.putFloat((float) random.nextGaussian());
     }
     return initializer(tensor.setRawData(ByteString.copyFrom(bytes.flip())).build());
+  }
+
+  /** A float initializer of numbers between 0.5 and 1.5: variances, say. */
+  OnnxGraphs positive(String name, long seed, long... dims) {
+    weights(name, seed, dims);
+    TensorProto.Builder tensor = graph.getInitializerBuilder(graph.getInitializerCount() - 1);
+    Random random = new Random(seed);
+    int count = tensor.getRawData().size() / 4;
+    tensor.clearRawData();
+    for (int i = 0; i < count; i++) {
+      tensor.addFloatData(0.5f + random.nextFloat());
+    }
+    return this;
+  }
+
+  /** A BatchNormalization of seeded parameters. */
+  OnnxGraphs norm(String input, String output, long seed, int channels) {
+    return positive(output + "_scale", seed, channels)
+        .weights(output + "_bias", seed + 1, channels)
+        .weights(output + "_mean", seed + 2, channels)
+        .positive(output + "_variance", seed + 3, channels)
+        .node(
+            "BatchNormalization",
+            List.of(
+                input,
+                output + "_scale",
+                output + "_bias",
+                output + "_mean",
+                output + "_variance"),
+            List.of(output));
   }
 
   /** An int64 initializer of one axis. */
@@ -111,6 +147,22 @@ final class OnnxGraphs {
         .build();
   }
 
+  static AttributeProto real(String name, float value) {
+    return AttributeProto.newBuilder()
+        .setName(name)
+        .setType(AttributeProto.AttributeType.FLOAT)
+        .setF(value)
+        .build();
+  }
+
+  static AttributeProto text(String name, String value) {
+    return AttributeProto.newBuilder()
+        .setName(name)
+        .setType(AttributeProto.AttributeType.STRING)
+        .setS(ByteString.copyFromUtf8(value))
+        .build();
+  }
+
   static AttributeProto integers(String name, Long... values) {
     return AttributeProto.newBuilder()
         .setName(name)
@@ -122,7 +174,7 @@ final class OnnxGraphs {
   ModelProto model() {
     return ModelProto.newBuilder()
         .setIrVersion(irVersion)
-        .addOpsetImport(OperatorSetIdProto.newBuilder().setVersion(17))
+        .addOpsetImport(OperatorSetIdProto.newBuilder().setVersion(opset))
         .setGraph(graph)
         .build();
   }

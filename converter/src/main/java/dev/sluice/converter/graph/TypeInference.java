@@ -1,0 +1,193 @@
+package dev.sluice.converter.graph;
+
+import dev.sluice.bindings.ElementType;
+import dev.sluice.bindings.NativeException;
+import dev.sluice.bindings.onnxruntime.OnnxType;
+import dev.sluice.bindings.onnxruntime.OrtEnvironment;
+import dev.sluice.bindings.onnxruntime.OrtSession;
+import dev.sluice.bindings.onnxruntime.OrtSessionOptions;
+import dev.sluice.bindings.onnxruntime.OrtValueInfo;
+import dev.sluice.converter.onnx.OnnxModel;
+import dev.sluice.converter.onnx.proto.Onnx.GraphProto;
+import dev.sluice.converter.onnx.proto.Onnx.ModelProto;
+import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
+import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
+import dev.sluice.converter.onnx.proto.Onnx.TensorShapeProto;
+import dev.sluice.converter.onnx.proto.Onnx.TypeProto;
+import dev.sluice.converter.onnx.proto.Onnx.ValueInfoProto;
+import dev.sluice.engine.Shape;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Asks ONNX Runtime for the types and shapes of all values of a graph: a session whose outputs are
+ * every value. Large constants become inputs of known shape, so that no weight is read, copied or
+ * looked for; small ones stay, since shapes are computed from them. What the model declares of
+ * values between its inputs and outputs is left out: exporters get it wrong.
+ *
+ * <p>Thread safety: stateless.
+ */
+final class TypeInference {
+  /** Constants from here on tell nothing about shapes. */
+  static final long LARGE_BYTES = 1024;
+
+  private TypeInference() {}
+
+  /**
+   * The tensors of a graph by name, those that have a type.
+   *
+   * @throws NativeException when ONNX Runtime refuses the model
+   * @throws UnsupportedOperationException when a value has an element type that has no name here
+   */
+  static Map<String, OnnxModel.Value> infer(ModelProto model) {
+    Map<String, OnnxModel.Value> types = new HashMap<>();
+    byte[] bytes = bare(model).toByteArray();
+    try (OrtSession session = open(bytes, "the types of " + model.getGraph().getName())) {
+      session.outputs().forEach(info -> add(types, info));
+      session.inputs().forEach(info -> add(types, info));
+    }
+    for (TensorProto tensor : model.getGraph().getInitializerList()) {
+      ElementType type = type(tensor);
+      if (type != null) {
+        types.put(tensor.getName(), value(tensor.getName(), type, tensor.getDimsList(), List.of()));
+      }
+    }
+    return types;
+  }
+
+  /** A session that leaves the graph as it is, and prepares nothing for speed. */
+  static OrtSession open(byte[] model, String label) {
+    return OrtSession.open(
+        OrtEnvironment.shared(),
+        MemorySegment.ofArray(model),
+        OrtSessionOptions.defaults()
+            .withOptimization(OrtSessionOptions.Optimization.NONE)
+            .withConfig(Map.of("session.disable_prepacking", "1")),
+        label);
+  }
+
+  private static void add(Map<String, OnnxModel.Value> types, OrtValueInfo info) {
+    if (info.kind() == OnnxType.TENSOR) {
+      types.put(
+          info.name(),
+          info.hasShape()
+              ? value(info.name(), info.type(), info.dims(), info.symbols())
+              : new OnnxModel.Value(info.name(), info.type(), null));
+    }
+  }
+
+  private static OnnxModel.Value value(
+      String name, ElementType type, List<Long> extents, List<String> symbols) {
+    List<OnnxModel.Dim> dims = new ArrayList<>();
+    for (int axis = 0; axis < extents.size(); axis++) {
+      long extent = extents.get(axis);
+      dims.add(
+          extent >= 0
+              ? new OnnxModel.Dim(extent, "")
+              : new OnnxModel.Dim(Shape.DYNAMIC, symbols.isEmpty() ? "" : symbols.get(axis)));
+    }
+    return new OnnxModel.Value(name, type, dims);
+  }
+
+  private static ModelProto bare(ModelProto model) {
+    GraphProto source = model.getGraph();
+    GraphProto.Builder graph =
+        source.toBuilder().clearInitializer().clearNode().clearOutput().clearValueInfo();
+    Set<String> given = new HashSet<>();
+    source.getInputList().forEach(input -> given.add(input.getName()));
+    for (TensorProto tensor : source.getInitializerList()) {
+      if (!isLarge(tensor)) {
+        graph.addInitializer(tensor);
+      } else if (given.add(tensor.getName())) {
+        graph.addInput(declared(tensor.getName(), tensor));
+      }
+    }
+    Set<String> shown = new HashSet<>(given);
+    for (NodeProto node : source.getNodeList()) {
+      TensorProto constant = constant(node);
+      if (constant != null && isLarge(constant)) {
+        graph.addInput(declared(node.getOutput(0), constant));
+        shown.add(node.getOutput(0));
+        continue;
+      }
+      graph.addNode(node);
+      for (String output : node.getOutputList()) {
+        if (!output.isEmpty() && shown.add(output)) {
+          // Without a type: ONNX Runtime says which it has.
+          graph.addOutput(ValueInfoProto.newBuilder().setName(output));
+        }
+      }
+    }
+    if (graph.getOutputCount() == 0) {
+      graph.addAllOutput(source.getOutputList());
+    }
+    return model.toBuilder().setGraph(graph).build();
+  }
+
+  /** The tensor that a Constant node holds, or null. */
+  static TensorProto constant(NodeProto node) {
+    if (!node.getOpType().equals("Constant")
+        || !Graph.isStandard(node)
+        || node.getOutputCount() != 1
+        || node.getAttributeCount() != 1
+        || !node.getAttribute(0).getName().equals("value")
+        || !node.getAttribute(0).hasT()) {
+      return null;
+    }
+    return node.getAttribute(0).getT();
+  }
+
+  /** Whether the elements tell nothing about shapes, or lie in another file. */
+  static boolean isLarge(TensorProto tensor) {
+    if (tensor.getDataLocation() == TensorProto.DataLocation.EXTERNAL) {
+      return true;
+    }
+    ElementType type = type(tensor);
+    return type != null && type != ElementType.STRING && sizeBytes(type, tensor) >= LARGE_BYTES;
+  }
+
+  static ElementType type(TensorProto tensor) {
+    try {
+      return ElementType.ofCode(tensor.getDataType());
+    } catch (IllegalArgumentException e) {
+      return null;
+    }
+  }
+
+  private static long sizeBytes(ElementType type, TensorProto tensor) {
+    try {
+      return type.byteSize(
+          Shape.of(tensor.getDimsList().stream().mapToLong(Long::longValue).toArray())
+              .elementCount());
+    } catch (ArithmeticException | IllegalArgumentException e) {
+      return Long.MAX_VALUE; // absurd: refused where its bytes are needed
+    }
+  }
+
+  private static ValueInfoProto declared(String name, TensorProto tensor) {
+    return declared(
+        name,
+        tensor.getDataType(),
+        tensor.getDimsList().stream().mapToLong(Long::longValue).toArray());
+  }
+
+  /** A value of a static shape, or of an unknown one where {@code dims} is null. */
+  static ValueInfoProto declared(String name, int type, long[] dims) {
+    TypeProto.Tensor.Builder tensor = TypeProto.Tensor.newBuilder().setElemType(type);
+    if (dims != null) {
+      TensorShapeProto.Builder shape = tensor.getShapeBuilder();
+      for (long dim : dims) {
+        shape.addDimBuilder().setDimValue(dim);
+      }
+    }
+    return ValueInfoProto.newBuilder()
+        .setName(name)
+        .setType(TypeProto.newBuilder().setTensorType(tensor))
+        .build();
+  }
+}
