@@ -27,6 +27,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Builds a package of an ONNX model, in the precision that the model has.
@@ -61,20 +62,11 @@ public final class ModelBuilder {
     ModelStages stages = ModelStages.of(model, options);
     SampleShapes shapes =
         new SampleShapes(modelFile, model.inputs(), stages.shapes(options.shapes()));
-    Manifest manifest;
-    String noSelfTest;
+    Packed packed;
     try (Arena arena = Arena.ofConfined();
         PackageWriter writer = PackageWriter.create(packageFile)) {
-      String location = writer.stagedFile().getFileName().toString();
-      TensorData data = new TensorData(modelFile, arena);
-      WeightLayout layout = WeightLayout.of(model, location, data);
-      writer.weights(layout.pieces());
-      MemorySegment graph = MemorySegment.ofArray(layout.graph().toByteArray());
-      writer.entry(GRAPH_ENTRY, graph);
-      try (OrtSession session = open(model, graph, writer)) {
-        Trials trials = trials(model, new SampleRunner(session), shapes, stages, options, writer);
-        manifest = writer.finish(manifest(model, location, layout, trials, options));
-        noSelfTest = trials.golden().whyNone();
+      try {
+        packed = pack(model, new TensorData(modelFile, arena), shapes, stages, options, writer);
       } catch (ArithmeticException | OutOfMemoryError e) {
         throw new ModelException(
             modelFile,
@@ -87,7 +79,68 @@ public final class ModelBuilder {
       }
     }
     return new BuildResult(
-        packageFile, manifest, noSelfTest, Files.size(packageFile), System.nanoTime() - startNs);
+        packageFile,
+        packed.manifest(),
+        packed.noSelfTest(),
+        Files.size(packageFile),
+        System.nanoTime() - startNs);
+  }
+
+  /** A package that was written, and why it has no self-test, or null. */
+  private record Packed(Manifest manifest, String noSelfTest) {}
+
+  private static Packed pack(
+      OnnxModel read,
+      TensorData data,
+      SampleShapes shapes,
+      ModelStages stages,
+      BuildOptions options,
+      PackageWriter writer)
+      throws IOException {
+    String location = writer.stagedFile().getFileName().toString();
+    OnnxModel model = read;
+    WeightLayout layout = WeightLayout.of(model, location, data);
+    writer.weights(layout.pieces());
+    MemorySegment graph = MemorySegment.ofArray(layout.graph().toByteArray());
+    OrtSession session = open(model, graph, writer);
+    try {
+      SampleRunner runner = new SampleRunner(session);
+      SampleSearch samples = search(model, runner, shapes, options);
+      Set<String> wrong = DeclaredOutputs.unfounded(model, runner, samples);
+      if (!wrong.isEmpty()) {
+        session.close();
+        model = model.withoutOutputShapes(wrong);
+        layout = WeightLayout.of(model, location, data);
+        graph = MemorySegment.ofArray(layout.graph().toByteArray());
+        session = open(model, graph, writer);
+        runner = new SampleRunner(session);
+      }
+      writer.entry(GRAPH_ENTRY, graph);
+      String whyNot = whyNotBatch(shapes, samples, options);
+      Trials trials = trials(model, runner, samples, whyNot, stages, writer);
+      return new Packed(
+          writer.finish(manifest(model, location, layout, trials, options)),
+          trials.golden().whyNone());
+    } finally {
+      session.close();
+    }
+  }
+
+  private static SampleSearch search(
+      OnnxModel model, SampleRunner runner, SampleShapes shapes, BuildOptions options)
+      throws ModelException {
+    boolean oneRow = options.batching() && shapes.whyNotBatch() == null;
+    boolean staged = !options.inputStages().isEmpty() || !options.outputStages().isEmpty();
+    return SampleSearch.run(model, runner, shapes, oneRow, staged, options.seed());
+  }
+
+  /** Why batching need not be tried, or null. */
+  private static String whyNotBatch(
+      SampleShapes shapes, SampleSearch samples, BuildOptions options) {
+    if (!options.batching()) {
+      return "batching was switched off";
+    }
+    return samples.whyNone() != null ? samples.whyNone() : shapes.whyNotBatch();
   }
 
   /** What the runs brought to light. */
@@ -116,20 +169,21 @@ public final class ModelBuilder {
   private static Trials trials(
       OnnxModel model,
       SampleRunner runner,
-      SampleShapes shapes,
+      SampleSearch samples,
+      String whyNot,
       ModelStages modelStages,
-      BuildOptions options,
       PackageWriter writer)
       throws IOException {
-    String whyNot = options.batching() ? shapes.whyNotBatch() : "batching was switched off";
     double tolerance = RowComparison.tolerance(precision(model));
-    SampleSearch samples = SampleSearch.run(model, runner, shapes, whyNot == null, options.seed());
     BatchProof.Verdict verdict = new BatchProof.Verdict(false, whyNot);
     if (whyNot == null) {
       verdict = new BatchProof(model, runner, samples, tolerance).run();
     }
     List<SampleTensor> run =
-        runner.run(samples.data().sample(samples.shapes().getFirst(), SampleData.Kind.NORMAL, 0));
+        samples.whyNone() != null
+            ? null
+            : runner.run(
+                samples.data().sample(samples.shapes().getFirst(), SampleData.Kind.NORMAL, 0));
     List<Stage> stages = modelStages.resolved(run);
     StagePlan plan =
         modelStages.plan(
@@ -140,7 +194,10 @@ public final class ModelBuilder {
 
   /**
    * The declared signature; where an output's rank is not declared, as ONNX Runtime infers it, and
-   * else as a run has it, with every dimension dynamic.
+   * else as a run has it, with every dimension dynamic. Without a run such an output is told as a
+   * scalar, as the engine does.
+   *
+   * @param run what the model gave for a sample, or null
    */
   private static Signature signature(
       OnnxModel model,
@@ -160,11 +217,12 @@ public final class ModelBuilder {
     for (int i = 0; i < model.outputs().size(); i++) {
       OnnxModel.Value output = model.outputs().get(i);
       OrtValueInfo inferred = runner.session().outputs().get(i);
-      Shape actual = run.get(i).shape();
-      Shape shape = dynamic(actual);
-      if (output.isRanked() && output.shape().rank() == actual.rank()) {
+      Shape actual = run == null ? null : run.get(i).shape();
+      Shape shape = actual == null ? Shape.of() : dynamic(actual);
+      if (output.isRanked() && (actual == null || output.shape().rank() == actual.rank())) {
         shape = output.shape();
-      } else if (inferred.hasShape() && inferred.dims().size() == actual.rank()) {
+      } else if (inferred.hasShape()
+          && (actual == null || inferred.dims().size() == actual.rank())) {
         shape = Shape.of(inferred.dims().stream().mapToLong(Long::longValue).toArray());
       }
       if (batched) {

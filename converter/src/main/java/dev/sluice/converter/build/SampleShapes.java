@@ -87,6 +87,13 @@ final class SampleShapes {
     return !shapes(Range::opt, 3, false).equals(shapes(Range::opt, 5, false));
   }
 
+  /** Whether the model and the options leave no dimension open, so that only values are guessed. */
+  boolean isSettled() {
+    return inputs.stream()
+        .allMatch(input ->
+            given.containsKey(input.name()) || (input.isRanked() && input.shape().isStatic()));
+  }
+
   /** Whether the options give anything. */
   boolean isGiven() {
     return !given.isEmpty();

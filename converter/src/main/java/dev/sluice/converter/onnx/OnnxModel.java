@@ -56,6 +56,10 @@ public final class OnnxModel {
       dims = dims == null ? null : List.copyOf(dims);
     }
 
+    private Value unranked() {
+      return new Value(name, type, null);
+    }
+
     /** Whether the number of dimensions is declared. */
     public boolean isRanked() {
       return dims != null;
@@ -72,6 +76,13 @@ public final class OnnxModel {
       }
       return Shape.of(dims.stream().mapToLong(Dim::extent).toArray());
     }
+  }
+
+  private OnnxModel(Path file, ModelProto proto, List<Value> inputs, List<Value> outputs) {
+    this.file = file;
+    this.proto = proto;
+    this.inputs = inputs;
+    this.outputs = outputs;
   }
 
   OnnxModel(Path file, ModelProto proto) throws ModelException {
@@ -102,6 +113,21 @@ public final class OnnxModel {
   /** The whole model in the standard's own messages. */
   public ModelProto proto() {
     return proto;
+  }
+
+  /** This model without the declared shapes of some outputs; their types stay. */
+  public OnnxModel withoutOutputShapes(Set<String> names) {
+    GraphProto.Builder graph = proto.getGraph().toBuilder();
+    for (ValueInfoProto.Builder output : graph.getOutputBuilderList()) {
+      if (names.contains(output.getName())) {
+        output.getTypeBuilder().getTensorTypeBuilder().clearShape();
+      }
+    }
+    List<Value> fewer =
+        outputs.stream()
+            .map(output -> names.contains(output.name()) ? output.unranked() : output)
+            .toList();
+    return new OnnxModel(file, proto.toBuilder().setGraph(graph).build(), inputs, fewer);
   }
 
   /** The graph's name, or the file's without its ending where the graph has none. */
