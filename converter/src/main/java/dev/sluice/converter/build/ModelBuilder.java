@@ -58,8 +58,12 @@ public final class ModelBuilder {
         && Files.isSameFile(modelFile, packageFile)) {
       throw new ModelException(modelFile, "the package would replace the model; name another file");
     }
-    OnnxModel model = ModelReader.read(modelFile);
-    ModelStages stages = ModelStages.of(model, options);
+    OnnxModel read = ModelReader.read(modelFile);
+    ModelStages stages = ModelStages.of(read, options);
+    // The engine tells inputs without a rank from scalars by nothing.
+    Map<String, Integer> ranks = new LinkedHashMap<>();
+    options.shapes().forEach((input, dims) -> ranks.put(input, dims.size()));
+    OnnxModel model = read.withInputRanks(ranks);
     SampleShapes shapes =
         new SampleShapes(modelFile, model.inputs(), stages.shapes(options.shapes()));
     Packed packed;

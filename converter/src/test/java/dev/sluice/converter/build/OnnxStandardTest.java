@@ -62,7 +62,7 @@ class OnnxStandardTest {
     Map<String, String> exceptions = new TreeMap<>();
     try (InputStream in =
         OnnxStandardTest.class.getResourceAsStream("onnx-standard-exceptions.txt")) {
-      for (String line : new String(in.readAllBytes(), StandardCharsets.UTF_8).split("\n")) {
+      for (String line : new String(in.readAllBytes(), StandardCharsets.UTF_8).lines().toList()) {
         if (!line.isBlank() && !line.startsWith("#")) {
           String[] parts = line.split(": ", 2);
           assertThat(exceptions.put(parts[0], parts[1])).as(line).isNull();

@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.LongStream;
 
 /**
  * A tensor of a test.
@@ -62,15 +63,15 @@ record PlainTensor(ElementType type, Shape shape, MemorySegment data, List<Strin
           ? null
           : "is " + strings + ", not " + expected.strings;
     }
-    double width = width(type);
+    int width = width(type);
     if (width == 0) {
-      return data.mismatch(expected.data) == -1 ? null : "is not " + expected;
+      return Arrays.equals(bytes(), expected.bytes()) ? null : "is " + this + ", not " + expected;
     }
     for (long i = 0; i < data.byteSize() / width; i++) {
       double a = real(i);
       double e = expected.real(i);
       boolean close =
-          Double.isFinite(a) && Double.isFinite(e)
+          (Double.isFinite(a) && Double.isFinite(e))
               ? Math.abs(a - e) <= abs + rel * Math.abs(e)
               : Double.isNaN(a) ? Double.isNaN(e) : a == e;
       if (!close) {
@@ -78,6 +79,15 @@ record PlainTensor(ElementType type, Shape shape, MemorySegment data, List<Strin
       }
     }
     return null;
+  }
+
+  /** The elements; the half of the last byte that holds none, which may be anything, is zero. */
+  private byte[] bytes() {
+    byte[] bytes = data.toArray(ValueLayout.JAVA_BYTE);
+    if (shape.elementCount() * type.bits() % 8 != 0) {
+      bytes[bytes.length - 1] &= 0x0f;
+    }
+    return bytes;
   }
 
   /** Bytes of a number that is compared with a tolerance; 0 for types that are compared as bits. */
@@ -101,12 +111,15 @@ record PlainTensor(ElementType type, Shape shape, MemorySegment data, List<Strin
 
   @Override
   public String toString() {
-    String elements =
-        strings != null
-            ? strings.toString()
-            : width(type) == 0
-                ? Arrays.toString(data.toArray(ValueLayout.JAVA_BYTE))
-                : "" + width(type);
-    return type + "" + shape + elements;
+    if (strings != null) {
+      return "" + type + shape + strings;
+    }
+    int width = width(type);
+    return width == 0
+        ? "" + type + shape + Arrays.toString(bytes())
+        : ""
+            + type
+            + shape
+            + LongStream.range(0, data.byteSize() / width).mapToObj(this::real).toList();
   }
 }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sluice.converter.onnx.ModelException;
+import dev.sluice.converter.onnx.proto.Onnx.TypeProto;
 import dev.sluice.engine.Shape;
 import dev.sluice.engine.stage.OutputStageSpec;
 import java.io.IOException;
@@ -124,5 +125,28 @@ class ValueDependentModelTest {
                 .getFirst()
                 .difference(floats(Shape.of(3)), 0, 0))
         .isNull();
+  }
+
+  @Test
+  void anInputWithoutADeclaredRankIsServed() throws Exception {
+    TypeProto unranked =
+        TypeProto.newBuilder()
+            .setTensorType(TypeProto.Tensor.newBuilder().setElemType(FLOAT.code()))
+            .build();
+    OnnxGraphs abs =
+        new OnnxGraphs()
+            .input("x", unranked)
+            .output("y", unranked)
+            .node("Abs", List.of("x"), List.of("y"));
+    assertThatThrownBy(() -> build(abs, BuildOptions.defaults()))
+        .isInstanceOf(ModelException.class)
+        .hasMessageContaining("the input 'x' has no declared shape; give one: --shape NAME=DIMS");
+    BuildOptions shaped =
+        BuildOptions.defaults()
+            .withShape("x", List.of(BuildOptions.range("2"), BuildOptions.range("1:3:9")));
+    PlainTensor x = floats(Shape.of(2, 5));
+    List<List<PlainTensor>> answers =
+        ModelRuns.packaged(build(abs, shaped).packageFile(), List.of(List.of(x)));
+    assertThat(answers.getFirst().getFirst().difference(x, 0, 0)).isNull();
   }
 }
