@@ -4,15 +4,12 @@ import dev.sluice.bindings.NativeException;
 import dev.sluice.bindings.onnxruntime.OrtEnvironment;
 import dev.sluice.bindings.onnxruntime.OrtSession;
 import dev.sluice.bindings.onnxruntime.OrtSessionOptions;
-import dev.sluice.bindings.onnxruntime.OrtValueInfo;
 import dev.sluice.converter.onnx.ModelException;
 import dev.sluice.converter.onnx.ModelReader;
 import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.converter.onnx.TensorData;
 import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
 import dev.sluice.engine.Shape;
-import dev.sluice.engine.Signature;
-import dev.sluice.engine.TensorSpec;
 import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.format.Manifest.Range;
 import dev.sluice.engine.format.PackageWriter;
@@ -32,8 +29,8 @@ import java.util.Set;
 /**
  * Builds a package of an ONNX model, in the precision that the model has.
  *
- * <p>The weights and the graph are written first; the session that runs all trials is made over
- * just these bytes, so what was tried is what is shipped.
+ * <p>The session that runs all trials is made over just the weights and the graph that were written
+ * by then, so what was tried is what is shipped.
  *
  * <p>Thread safety: stateless.
  */
@@ -191,58 +188,11 @@ public final class ModelBuilder {
     List<Stage> stages = modelStages.resolved(run);
     StagePlan plan =
         modelStages.plan(
-            signature(model, runner, samples, run, verdict.proven()), verdict.proven(), stages);
+            ModelSignature.of(model, runner.session(), run, verdict.proven()),
+            verdict.proven(),
+            stages);
     GoldenSamples.Kept golden = new GoldenSamples(plan, runner, samples, tolerance).write(writer);
     return new Trials(samples, verdict, golden, plan, stages);
-  }
-
-  /**
-   * The declared signature; where an output's rank is not declared, as ONNX Runtime infers it, and
-   * else as a run has it, with every dimension dynamic. Without a run such an output is told as a
-   * scalar, as the engine does.
-   *
-   * @param run what the model gave for a sample, or null
-   */
-  private static Signature signature(
-      OnnxModel model,
-      SampleRunner runner,
-      SampleSearch samples,
-      List<SampleTensor> run,
-      boolean batched) {
-    List<TensorSpec> inputs = new ArrayList<>();
-    for (int i = 0; i < model.inputs().size(); i++) {
-      OnnxModel.Value input = model.inputs().get(i);
-      Shape sample = samples.shapes().getFirst().get(i);
-      inputs.add(
-          new TensorSpec(
-              input.name(), input.type(), input.isRanked() ? input.shape() : dynamic(sample)));
-    }
-    List<TensorSpec> outputs = new ArrayList<>();
-    for (int i = 0; i < model.outputs().size(); i++) {
-      OnnxModel.Value output = model.outputs().get(i);
-      OrtValueInfo inferred = runner.session().outputs().get(i);
-      Shape actual = run == null ? null : run.get(i).shape();
-      Shape shape = actual == null ? Shape.of() : dynamic(actual);
-      if (output.isRanked() && (actual == null || output.shape().rank() == actual.rank())) {
-        shape = output.shape();
-      } else if (inferred.hasShape()
-          && (actual == null || inferred.dims().size() == actual.rank())) {
-        shape = Shape.of(inferred.dims().stream().mapToLong(Long::longValue).toArray());
-      }
-      if (batched) {
-        shape = shape.withDim(0, Shape.DYNAMIC);
-      }
-      outputs.add(new TensorSpec(output.name(), output.type(), shape));
-    }
-    return new Signature(inputs, outputs);
-  }
-
-  private static Shape dynamic(Shape shape) {
-    Shape dynamic = shape;
-    for (int axis = 0; axis < shape.rank(); axis++) {
-      dynamic = dynamic.withDim(axis, Shape.DYNAMIC);
-    }
-    return dynamic;
   }
 
   private static Manifest manifest(
@@ -278,17 +228,18 @@ public final class ModelBuilder {
   private static Manifest.Profile profile(OnnxModel model, Trials trials, Range rows) {
     Map<String, List<Range>> shapes = new LinkedHashMap<>();
     List<List<Range>> ranges = trials.samples().ranges();
+    boolean proven = trials.batching().proven();
     for (int i = 0; i < model.inputs().size(); i++) {
       int index = i;
       OnnxModel.Value input = model.inputs().get(i);
       List<Range> dims = new ArrayList<>(ranges.get(i));
-      boolean dynamic = !input.isRanked();
-      for (int axis = 1; input.isRanked() && axis < input.dims().size(); axis++) {
+      boolean dynamic = false;
+      for (int axis = proven ? 1 : 0; axis < input.dims().size(); axis++) {
         dynamic |= input.dims().get(axis).extent() == Shape.DYNAMIC;
       }
       // A stage says the shape of its input itself.
       if (dynamic && trials.plan().inputs().stream().noneMatch(step -> step.model() == index)) {
-        if (trials.batching().proven()) {
+        if (proven) {
           dims.set(0, rows);
         }
         shapes.put(input.name(), dims);

@@ -149,4 +149,19 @@ class ValueDependentModelTest {
         ModelRuns.packaged(build(abs, shaped).packageFile(), List.of(List.of(x)));
     assertThat(answers.getFirst().getFirst().difference(x, 0, 0)).isNull();
   }
+
+  @Test
+  void theProfileHasADynamicFirstAxisThatIsNoBatch() throws Exception {
+    OnnxGraphs abs =
+        new OnnxGraphs()
+            .input("x", FLOAT, "length")
+            .output("y", FLOAT, "length")
+            .node("Abs", List.of("x"), List.of("y"));
+    BuildOptions ranged =
+        BuildOptions.defaults()
+            .withoutBatching()
+            .withShape("x", List.of(BuildOptions.range("1:3:9")));
+    assertThat(build(abs, ranged).manifest().profile().shapes())
+        .containsEntry("x", List.of(BuildOptions.range("1:3:9")));
+  }
 }
