@@ -4,15 +4,12 @@ import dev.sluice.bindings.NativeException;
 import dev.sluice.bindings.onnxruntime.OrtEnvironment;
 import dev.sluice.bindings.onnxruntime.OrtSession;
 import dev.sluice.bindings.onnxruntime.OrtSessionOptions;
-import dev.sluice.bindings.onnxruntime.OrtValueInfo;
 import dev.sluice.converter.onnx.ModelException;
 import dev.sluice.converter.onnx.ModelReader;
 import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.converter.onnx.TensorData;
 import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
 import dev.sluice.engine.Shape;
-import dev.sluice.engine.Signature;
-import dev.sluice.engine.TensorSpec;
 import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.format.Manifest.Range;
 import dev.sluice.engine.format.PackageWriter;
@@ -28,12 +25,13 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Builds a package of an ONNX model, in the precision that the model has.
  *
- * <p>The weights and the graph are written first; the session that runs all trials is made over
- * just these bytes, so what was tried is what is shipped.
+ * <p>The session that runs all trials is made over just the weights and the graph that were written
+ * by then, so what was tried is what is shipped.
  *
  * <p>Thread safety: stateless.
  */
@@ -59,24 +57,19 @@ public final class ModelBuilder {
         && Files.isSameFile(modelFile, packageFile)) {
       throw new ModelException(modelFile, "the package would replace the model; name another file");
     }
-    OnnxModel model = ModelReader.read(modelFile);
-    ModelStages stages = ModelStages.of(model, options);
+    OnnxModel read = ModelReader.read(modelFile);
+    ModelStages stages = ModelStages.of(read, options);
+    // The engine tells inputs without a rank from scalars by nothing.
+    Map<String, Integer> ranks = new LinkedHashMap<>();
+    options.shapes().forEach((input, dims) -> ranks.put(input, dims.size()));
+    OnnxModel model = read.withInputRanks(ranks);
     SampleShapes shapes =
         new SampleShapes(modelFile, model.inputs(), stages.shapes(options.shapes()));
-    Manifest manifest;
-    String noSelfTest;
+    Packed packed;
     try (Arena arena = Arena.ofConfined();
         PackageWriter writer = PackageWriter.create(packageFile)) {
-      String location = writer.stagedFile().getFileName().toString();
-      TensorData data = new TensorData(modelFile, arena);
-      WeightLayout layout = WeightLayout.of(model, location, data);
-      writer.weights(layout.pieces());
-      MemorySegment graph = MemorySegment.ofArray(layout.graph().toByteArray());
-      writer.entry(GRAPH_ENTRY, graph);
-      try (OrtSession session = open(model, graph, writer)) {
-        Trials trials = trials(model, new SampleRunner(session), shapes, stages, options, writer);
-        manifest = writer.finish(manifest(model, location, layout, trials, options));
-        noSelfTest = trials.golden().whyNone();
+      try {
+        packed = pack(model, new TensorData(modelFile, arena), shapes, stages, options, writer);
       } catch (UncheckedIOException e) {
         throw e.getCause();
       } catch (ArithmeticException | OutOfMemoryError e) {
@@ -91,7 +84,68 @@ public final class ModelBuilder {
       }
     }
     return new BuildResult(
-        packageFile, manifest, noSelfTest, Files.size(packageFile), System.nanoTime() - startNs);
+        packageFile,
+        packed.manifest(),
+        packed.noSelfTest(),
+        Files.size(packageFile),
+        System.nanoTime() - startNs);
+  }
+
+  /** A package that was written, and why it has no self-test, or null. */
+  private record Packed(Manifest manifest, String noSelfTest) {}
+
+  private static Packed pack(
+      OnnxModel read,
+      TensorData data,
+      SampleShapes shapes,
+      ModelStages stages,
+      BuildOptions options,
+      PackageWriter writer)
+      throws IOException {
+    String location = writer.stagedFile().getFileName().toString();
+    OnnxModel model = read;
+    WeightLayout layout = WeightLayout.of(model, location, data);
+    writer.weights(layout.pieces());
+    MemorySegment graph = MemorySegment.ofArray(layout.graph().toByteArray());
+    OrtSession session = open(model, graph, writer);
+    try {
+      SampleRunner runner = new SampleRunner(session);
+      SampleSearch samples = search(model, runner, shapes, options);
+      Set<String> wrong = DeclaredOutputs.unfounded(model, runner, samples);
+      if (!wrong.isEmpty()) {
+        session.close();
+        model = model.withoutOutputShapes(wrong);
+        layout = WeightLayout.of(model, location, data);
+        graph = MemorySegment.ofArray(layout.graph().toByteArray());
+        session = open(model, graph, writer);
+        runner = new SampleRunner(session);
+      }
+      writer.entry(GRAPH_ENTRY, graph);
+      String whyNot = whyNotBatch(shapes, samples, options);
+      Trials trials = trials(model, runner, samples, whyNot, stages, writer);
+      return new Packed(
+          writer.finish(manifest(model, location, layout, trials, options)),
+          trials.golden().whyNone());
+    } finally {
+      session.close();
+    }
+  }
+
+  private static SampleSearch search(
+      OnnxModel model, SampleRunner runner, SampleShapes shapes, BuildOptions options)
+      throws ModelException {
+    boolean oneRow = options.batching() && shapes.whyNotBatch() == null;
+    boolean staged = !options.inputStages().isEmpty() || !options.outputStages().isEmpty();
+    return SampleSearch.run(model, runner, shapes, oneRow, staged, options.seed());
+  }
+
+  /** Why batching need not be tried, or null. */
+  private static String whyNotBatch(
+      SampleShapes shapes, SampleSearch samples, BuildOptions options) {
+    if (!options.batching()) {
+      return "batching was switched off";
+    }
+    return samples.whyNone() != null ? samples.whyNone() : shapes.whyNotBatch();
   }
 
   /** What the runs brought to light. */
@@ -120,71 +174,29 @@ public final class ModelBuilder {
   private static Trials trials(
       OnnxModel model,
       SampleRunner runner,
-      SampleShapes shapes,
+      SampleSearch samples,
+      String whyNot,
       ModelStages modelStages,
-      BuildOptions options,
       PackageWriter writer)
       throws IOException {
-    String whyNot = options.batching() ? shapes.whyNotBatch() : "batching was switched off";
     double tolerance = RowComparison.tolerance(precision(model));
-    SampleSearch samples = SampleSearch.run(model, runner, shapes, whyNot == null, options.seed());
     BatchProof.Verdict verdict = new BatchProof.Verdict(false, whyNot);
     if (whyNot == null) {
       verdict = new BatchProof(model, runner, samples, tolerance).run();
     }
     List<SampleTensor> run =
-        runner.run(samples.data().sample(samples.shapes().getFirst(), SampleData.Kind.NORMAL, 0));
+        samples.whyNone() != null
+            ? null
+            : runner.run(
+                samples.data().sample(samples.shapes().getFirst(), SampleData.Kind.NORMAL, 0));
     List<Stage> stages = modelStages.resolved(run);
     StagePlan plan =
         modelStages.plan(
-            signature(model, runner, samples, run, verdict.proven()), verdict.proven(), stages);
+            ModelSignature.of(model, runner.session(), run, verdict.proven()),
+            verdict.proven(),
+            stages);
     GoldenSamples.Kept golden = new GoldenSamples(plan, runner, samples, tolerance).write(writer);
     return new Trials(samples, verdict, golden, plan, stages);
-  }
-
-  /**
-   * The declared signature; where an output's rank is not declared, as ONNX Runtime infers it, and
-   * else as a run has it, with every dimension dynamic.
-   */
-  private static Signature signature(
-      OnnxModel model,
-      SampleRunner runner,
-      SampleSearch samples,
-      List<SampleTensor> run,
-      boolean batched) {
-    List<TensorSpec> inputs = new ArrayList<>();
-    for (int i = 0; i < model.inputs().size(); i++) {
-      OnnxModel.Value input = model.inputs().get(i);
-      Shape sample = samples.shapes().getFirst().get(i);
-      inputs.add(
-          new TensorSpec(
-              input.name(), input.type(), input.isRanked() ? input.shape() : dynamic(sample)));
-    }
-    List<TensorSpec> outputs = new ArrayList<>();
-    for (int i = 0; i < model.outputs().size(); i++) {
-      OnnxModel.Value output = model.outputs().get(i);
-      OrtValueInfo inferred = runner.session().outputs().get(i);
-      Shape actual = run.get(i).shape();
-      Shape shape = dynamic(actual);
-      if (output.isRanked() && output.shape().rank() == actual.rank()) {
-        shape = output.shape();
-      } else if (inferred.hasShape() && inferred.dims().size() == actual.rank()) {
-        shape = Shape.of(inferred.dims().stream().mapToLong(Long::longValue).toArray());
-      }
-      if (batched) {
-        shape = shape.withDim(0, Shape.DYNAMIC);
-      }
-      outputs.add(new TensorSpec(output.name(), output.type(), shape));
-    }
-    return new Signature(inputs, outputs);
-  }
-
-  private static Shape dynamic(Shape shape) {
-    Shape dynamic = shape;
-    for (int axis = 0; axis < shape.rank(); axis++) {
-      dynamic = dynamic.withDim(axis, Shape.DYNAMIC);
-    }
-    return dynamic;
   }
 
   private static Manifest manifest(
@@ -220,17 +232,18 @@ public final class ModelBuilder {
   private static Manifest.Profile profile(OnnxModel model, Trials trials, Range rows) {
     Map<String, List<Range>> shapes = new LinkedHashMap<>();
     List<List<Range>> ranges = trials.samples().ranges();
+    boolean proven = trials.batching().proven();
     for (int i = 0; i < model.inputs().size(); i++) {
       int index = i;
       OnnxModel.Value input = model.inputs().get(i);
       List<Range> dims = new ArrayList<>(ranges.get(i));
-      boolean dynamic = !input.isRanked();
-      for (int axis = 1; input.isRanked() && axis < input.dims().size(); axis++) {
+      boolean dynamic = false;
+      for (int axis = proven ? 1 : 0; axis < input.dims().size(); axis++) {
         dynamic |= input.dims().get(axis).extent() == Shape.DYNAMIC;
       }
       // A stage says the shape of its input itself.
       if (dynamic && trials.plan().inputs().stream().noneMatch(step -> step.model() == index)) {
-        if (trials.batching().proven()) {
+        if (proven) {
           dims.set(0, rows);
         }
         shapes.put(input.name(), dims);

@@ -23,6 +23,7 @@ import java.util.Random;
 final class OnnxGraphs {
   private final GraphProto.Builder graph = GraphProto.newBuilder().setName("test");
   private long irVersion = 8;
+  private long opset = 17;
 
   /** A dimension: a number, a symbol, or the empty string for an anonymous dynamic one. */
   private static TypeProto type(ElementType type, Object... dims) {
@@ -45,6 +46,11 @@ final class OnnxGraphs {
     return this;
   }
 
+  OnnxGraphs opset(long version) {
+    opset = version;
+    return this;
+  }
+
   OnnxGraphs input(String name, ElementType type, Object... dims) {
     graph.addInput(ValueInfoProto.newBuilder().setName(name).setType(type(type, dims)));
     return this;
@@ -52,6 +58,12 @@ final class OnnxGraphs {
 
   OnnxGraphs output(String name, ElementType type, Object... dims) {
     graph.addOutput(ValueInfoProto.newBuilder().setName(name).setType(type(type, dims)));
+    return this;
+  }
+
+  /** An input without a shape, or of another kind than a tensor. */
+  OnnxGraphs input(String name, TypeProto type) {
+    graph.addInput(ValueInfoProto.newBuilder().setName(name).setType(type));
     return this;
   }
 
@@ -111,6 +123,22 @@ final class OnnxGraphs {
         .build();
   }
 
+  static AttributeProto decimal(String name, float value) {
+    return AttributeProto.newBuilder()
+        .setName(name)
+        .setType(AttributeProto.AttributeType.FLOAT)
+        .setF(value)
+        .build();
+  }
+
+  static AttributeProto text(String name, String value) {
+    return AttributeProto.newBuilder()
+        .setName(name)
+        .setType(AttributeProto.AttributeType.STRING)
+        .setS(ByteString.copyFromUtf8(value))
+        .build();
+  }
+
   static AttributeProto integers(String name, Long... values) {
     return AttributeProto.newBuilder()
         .setName(name)
@@ -122,7 +150,7 @@ final class OnnxGraphs {
   ModelProto model() {
     return ModelProto.newBuilder()
         .setIrVersion(irVersion)
-        .addOpsetImport(OperatorSetIdProto.newBuilder().setVersion(17))
+        .addOpsetImport(OperatorSetIdProto.newBuilder().setVersion(opset))
         .setGraph(graph)
         .build();
   }
