@@ -375,7 +375,8 @@ class CudaChaosTest {
         return End.WITHDRAWN;
       } else if (what < 36) {
         LockSupport.parkNanos(
-            TimeUnit.MILLISECONDS.toNanos(CLAIM_TIMEOUT_MS + random.nextInt((int) CLAIM_TIMEOUT_MS)));
+            TimeUnit.MILLISECONDS.toNanos(
+                CLAIM_TIMEOUT_MS + random.nextInt((int) CLAIM_TIMEOUT_MS)));
       } else if (what < 60) {
         Thread.currentThread().interrupt();
       } else if (what < 360) {

@@ -84,7 +84,8 @@ public final class CudaStream extends CudaObject {
       return;
     }
     while (!isDone()) {
-      // A virtual thread that yields may go on upon another carrier, where another context is current.
+      // A virtual thread that yields may go on upon another carrier, where another context is
+      // current.
       if (how == Wait.SPIN || Thread.currentThread().isVirtual()) {
         Thread.onSpinWait();
       } else {
