@@ -141,13 +141,16 @@ final class BatchRepairs {
       ahead *= in[axis];
     }
     Place best = null;
+    int least = Integer.MAX_VALUE;
     long prefix = 1;
     for (int axis = 0; axis < out.length && prefix > 0 && ahead % prefix == 0; axis++) {
       long through = prefix * out[axis];
       if (through > 0 && through % (ahead * rows) == 0) {
         Place found = new Place(axis, ahead / prefix, through / (ahead * rows));
-        if (best == null || rank(found, place) < rank(best, place)) {
+        int rank = rank(found, place, isSameBehind(in, place.axis(), out, axis));
+        if (rank < least) {
           best = found;
+          least = rank;
         }
       }
       prefix = through;
@@ -155,10 +158,17 @@ final class BatchRepairs {
     return best;
   }
 
-  /** The smaller the likelier: with axes of extent 1 several places would do. */
-  private static int rank(Place place, Place before) {
-    return (place.isPure() ? 0 : place.outer() == 1 ? 2 : 4)
+  /**
+   * The smaller the likelier: with axes of extent 1 several places would do. Where what is behind
+   * the batch stays as it is, the batch went into the axis ahead.
+   */
+  private static int rank(Place place, Place before, boolean sameBehind) {
+    return (place.isPure() ? 0 : sameBehind ? 2 : place.outer() == 1 ? 4 : 6)
         + (place.axis() == before.axis() ? 0 : 1);
+  }
+
+  private static boolean isSameBehind(long[] in, int inAxis, long[] out, int outAxis) {
+    return Arrays.equals(in, inAxis + 1, in.length, out, outAxis + 1, out.length);
   }
 
   private Repair expand(NodeProto node, Place place, long[] out) throws BatchFixedException {
