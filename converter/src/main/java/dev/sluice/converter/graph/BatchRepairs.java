@@ -146,7 +146,7 @@ final class BatchRepairs {
       long through = prefix * out[axis];
       if (through > 0 && through % (ahead * rows) == 0) {
         Place found = new Place(axis, ahead / prefix, through / (ahead * rows));
-        if (best == null || rank(found, place) < rank(best, place)) {
+        if (best == null || rank(found, out, place, in) < rank(best, out, place, in)) {
           best = found;
         }
       }
@@ -155,10 +155,18 @@ final class BatchRepairs {
     return best;
   }
 
-  /** The smaller the likelier: with axes of extent 1 several places would do. */
-  private static int rank(Place place, Place before) {
-    return (place.isPure() ? 0 : place.outer() == 1 ? 2 : 4)
-        + (place.axis() == before.axis() ? 0 : 1);
+  /**
+   * The smaller the likelier: with axes of extent 1 several places would do. The batch for itself
+   * is best; then merged with what is ahead of it where all behind it stays as it is, as the rows
+   * of a product; then merged with what is behind it, as the heads of an attention.
+   */
+  private static int rank(Place place, long[] out, Place before, long[] in) {
+    boolean sameBehind =
+        Arrays.equals(
+            Arrays.copyOfRange(out, place.axis() + 1, out.length),
+            Arrays.copyOfRange(in, before.axis() + 1, in.length));
+    int merged = place.inner() == 1 && sameBehind ? 2 : place.outer() == 1 ? 4 : 6;
+    return (place.isPure() ? 0 : merged) + (place.axis() == before.axis() ? 0 : 1);
   }
 
   private Repair expand(NodeProto node, Place place, long[] out) throws BatchFixedException {

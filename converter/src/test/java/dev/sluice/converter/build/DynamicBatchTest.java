@@ -176,7 +176,8 @@ class DynamicBatchTest {
     assertThat(result.manifest().batching().proven())
         .as(result.manifest().batching().reason())
         .isTrue();
-    assertThat(changes(result, "dynamic batch").getLast()).contains("entry 0 of the shape became 0");
+    assertThat(changes(result, "dynamic batch").getLast())
+        .contains("entry 0 of the shape became 0");
   }
 
   @Test

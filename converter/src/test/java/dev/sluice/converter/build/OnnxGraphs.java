@@ -105,11 +105,7 @@ final class OnnxGraphs {
         .node(
             "BatchNormalization",
             List.of(
-                input,
-                output + "_scale",
-                output + "_bias",
-                output + "_mean",
-                output + "_variance"),
+                input, output + "_scale", output + "_bias", output + "_mean", output + "_variance"),
             List.of(output));
   }
 
