@@ -8,6 +8,7 @@ import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
 import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 
 /**
@@ -22,13 +23,21 @@ final class BatchRepairs {
   private final long opset;
   private final long rows;
   private final boolean literal;
+  private final BatchChoices choices;
 
-  BatchRepairs(BatchTrace trace, GraphEdit edit, long opset, long rows, boolean literal) {
+  BatchRepairs(
+      BatchTrace trace,
+      GraphEdit edit,
+      long opset,
+      long rows,
+      boolean literal,
+      BatchChoices choices) {
     this.trace = trace;
     this.edit = edit;
     this.opset = opset;
     this.rows = rows;
     this.literal = literal;
+    this.choices = choices;
   }
 
   /**
@@ -140,19 +149,20 @@ final class BatchRepairs {
     for (int axis = 0; axis < place.axis(); axis++) {
       ahead *= in[axis];
     }
-    Place best = null;
+    List<Place> found = new ArrayList<>();
     long prefix = 1;
     for (int axis = 0; axis < out.length && prefix > 0 && ahead % prefix == 0; axis++) {
       long through = prefix * out[axis];
       if (through > 0 && through % (ahead * rows) == 0) {
-        Place found = new Place(axis, ahead / prefix, through / (ahead * rows));
-        if (best == null || rank(found, out, place, in) < rank(best, out, place, in)) {
-          best = found;
-        }
+        found.add(new Place(axis, ahead / prefix, through / (ahead * rows)));
       }
       prefix = through;
     }
-    return best;
+    if (found.isEmpty()) {
+      return null;
+    }
+    found.sort(Comparator.comparingInt(candidate -> rank(candidate, out, place, in)));
+    return found.get(choices.pick(found.size()));
   }
 
   /**
