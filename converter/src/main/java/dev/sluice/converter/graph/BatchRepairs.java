@@ -8,6 +8,7 @@ import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
 import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 
 /**
@@ -22,13 +23,21 @@ final class BatchRepairs {
   private final long opset;
   private final long rows;
   private final boolean literal;
+  private final BatchChoices choices;
 
-  BatchRepairs(BatchTrace trace, GraphEdit edit, long opset, long rows, boolean literal) {
+  BatchRepairs(
+      BatchTrace trace,
+      GraphEdit edit,
+      long opset,
+      long rows,
+      boolean literal,
+      BatchChoices choices) {
     this.trace = trace;
     this.edit = edit;
     this.opset = opset;
     this.rows = rows;
     this.literal = literal;
+    this.choices = choices;
   }
 
   /**
@@ -140,35 +149,34 @@ final class BatchRepairs {
     for (int axis = 0; axis < place.axis(); axis++) {
       ahead *= in[axis];
     }
-    Place best = null;
-    int least = Integer.MAX_VALUE;
+    List<Place> found = new ArrayList<>();
     long prefix = 1;
     for (int axis = 0; axis < out.length && prefix > 0 && ahead % prefix == 0; axis++) {
       long through = prefix * out[axis];
       if (through > 0 && through % (ahead * rows) == 0) {
-        Place found = new Place(axis, ahead / prefix, through / (ahead * rows));
-        int rank = rank(found, place, isSameBehind(in, place.axis(), out, axis));
-        if (rank < least) {
-          best = found;
-          least = rank;
-        }
+        found.add(new Place(axis, ahead / prefix, through / (ahead * rows)));
       }
       prefix = through;
     }
-    return best;
+    if (found.isEmpty()) {
+      return null;
+    }
+    found.sort(Comparator.comparingInt(candidate -> rank(candidate, out, place, in)));
+    return found.get(choices.pick(found.size()));
   }
 
   /**
-   * The smaller the likelier: with axes of extent 1 several places would do. Where what is behind
-   * the batch stays as it is, the batch went into the axis ahead.
+   * The smaller the likelier: with axes of extent 1 several places would do. The batch for itself
+   * is best; then merged with what is ahead of it where all behind it stays as it is, as the rows
+   * of a product; then merged with what is behind it, as the heads of an attention.
    */
-  private static int rank(Place place, Place before, boolean sameBehind) {
-    return (place.isPure() ? 0 : sameBehind ? 2 : place.outer() == 1 ? 4 : 6)
-        + (place.axis() == before.axis() ? 0 : 1);
-  }
-
-  private static boolean isSameBehind(long[] in, int inAxis, long[] out, int outAxis) {
-    return Arrays.equals(in, inAxis + 1, in.length, out, outAxis + 1, out.length);
+  private static int rank(Place place, long[] out, Place before, long[] in) {
+    boolean sameBehind =
+        Arrays.equals(
+            Arrays.copyOfRange(out, place.axis() + 1, out.length),
+            Arrays.copyOfRange(in, before.axis() + 1, in.length));
+    int merged = place.inner() == 1 && sameBehind ? 2 : place.outer() == 1 ? 4 : 6;
+    return (place.isPure() ? 0 : merged) + (place.axis() == before.axis() ? 0 : 1);
   }
 
   private Repair expand(NodeProto node, Place place, long[] out) throws BatchFixedException {

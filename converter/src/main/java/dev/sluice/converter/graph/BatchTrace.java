@@ -62,6 +62,7 @@ final class BatchTrace {
    * @param inputs shape of each input at {@code rows}
    * @param literal whether extents besides the batch's may be written into constants; false where
    *     the model leaves some open
+   * @param choices where the batch may be in one of several axes
    */
   BatchTrace(
       Graph graph,
@@ -69,14 +70,15 @@ final class BatchTrace {
       OneNode inference,
       List<Shape> inputs,
       long rows,
-      boolean literal) {
+      boolean literal,
+      BatchChoices choices) {
     this.graph = graph;
     this.edit = edit;
     this.inference = inference;
     this.rows = rows;
     // No extent of a real model is this multiple of another by chance.
     this.more = Math.multiplyExact(rows, 11L);
-    this.repairs = new BatchRepairs(this, edit, graph.opset(), rows, literal);
+    this.repairs = new BatchRepairs(this, edit, graph.opset(), rows, literal, choices);
     graph.initializers().values().forEach(this::constant);
     for (int i = 0; i < inputs.size(); i++) {
       String name = graph.inputs().get(i);

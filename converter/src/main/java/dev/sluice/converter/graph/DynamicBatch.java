@@ -20,6 +20,9 @@ import java.util.Set;
  * <p>Thread safety: immutable.
  */
 public final class DynamicBatch implements Rewrite {
+  /** Combinations of places of the batch that are tried. */
+  private static final int MAX_CHOICES = 24;
+
   private final Path file;
   private final List<List<Shape>> shapes;
 
@@ -70,15 +73,20 @@ public final class DynamicBatch implements Rewrite {
     BatchFixedException first = null;
     for (List<Shape> sample : shapes) {
       List<Shape> whole = sample.stream().map(shape -> shape.withDim(0, rows)).toList();
-      GraphEdit edit = graph.edit();
-      try {
-        List<String> repairs = new BatchTrace(graph, edit, inference, whole, rows, literal).run();
-        List<String> changes = new ArrayList<>();
-        changes.add("made axis 0 of " + graph.inputs() + " dynamic, which had the extent " + rows);
-        changes.addAll(repairs);
-        return new Result(declared(graph, edit), changes);
-      } catch (BatchFixedException e) {
-        first = first == null ? e : first;
+      BatchChoices choices = new BatchChoices();
+      for (int i = 0; i == 0 || (i < MAX_CHOICES && choices.advance()); i++) {
+        GraphEdit edit = graph.edit();
+        try {
+          List<String> repairs =
+              new BatchTrace(graph, edit, inference, whole, rows, literal, choices).run();
+          List<String> changes = new ArrayList<>();
+          changes.add(
+              "made axis 0 of " + graph.inputs() + " dynamic, which had the extent " + rows);
+          changes.addAll(repairs);
+          return new Result(declared(graph, edit), changes);
+        } catch (BatchFixedException e) {
+          first = first == null ? e : first;
+        }
       }
     }
     throw new ModelException(

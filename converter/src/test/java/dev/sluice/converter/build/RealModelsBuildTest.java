@@ -50,4 +50,44 @@ class RealModelsBuildTest {
     }
     assertThat(HandleLedger.snapshot().sites()).isEmpty();
   }
+
+  /** Each of these was exported for one row. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          mnist8/mnist8.onnx                     | 1
+          squeezenet_fp16/SqueezeNet_fp16.onnx   | 0
+          ultraface_rfb320/version-RFB-320.onnx  | 0
+          dtln/dtln_model_1.onnx                 | 0
+          dtln/dtln_model_2.onnx                 | 2
+          """)
+  void aFixedBatchBecomesDynamic(String model, int repairs) throws IOException {
+    BuildOptions options = BuildOptions.defaults().withRows(BuildOptions.range("1:4:8"));
+    BuildResult result =
+        ModelBuilder.build(RealModels.file(model), folder.resolve("model.sluice"), options);
+    assertThat(result.manifest().batching().reason()).contains("rows together gave");
+    assertThat(result.manifest().batching().proven()).isTrue();
+    assertThat(result.manifest().golden()).as("of the model as it was").hasSize(2);
+    assertThat(result.rewriteProof()).contains("gave what the model gave");
+    assertThat(result.rewrites())
+        .filteredOn(report -> report.name().equals("dynamic batch"))
+        .singleElement()
+        .satisfies(report -> assertThat(report.changes()).hasSize(1 + repairs));
+    assertThat(HandleLedger.snapshot().sites()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"ultraface_rfb320/version-RFB-320.onnx,35", "gtcrn/gtcrn.onnx,11"})
+  void normalizationIsFolded(String model, int layers) throws IOException {
+    BuildResult result =
+        ModelBuilder.build(
+            RealModels.file(model), folder.resolve("model.sluice"), BuildOptions.defaults());
+    assertThat(result.rewriteProof()).contains("gave what the model gave");
+    assertThat(result.rewrites())
+        .filteredOn(report -> report.name().equals("batch normalization folding"))
+        .singleElement()
+        .satisfies(report -> assertThat(report.changes()).hasSize(layers));
+  }
 }
