@@ -11,6 +11,12 @@ import dev.sluice.bindings.cuda.CudaStatus;
 import dev.sluice.bindings.cuda.CudaStream;
 import dev.sluice.bindings.cuda.PrimaryContext;
 import dev.sluice.bindings.sim.SimulatedCuda;
+import java.util.Map;
+import dev.sluice.engine.cuda.CudaOptions;
+import dev.sluice.engine.cuda.GpuLibraries;
+import dev.sluice.engine.cuda.GpuModel;
+import dev.sluice.engine.cuda.QuietCuda;
+import dev.sluice.engine.cuda.SimulatedGpu;
 import dev.sluice.engine.memory.DeviceLease;
 import dev.sluice.engine.memory.DevicePool;
 import dev.sluice.engine.memory.MemoryBudget;
@@ -161,6 +167,41 @@ class AllocationTest {
   void aPlatformCallerAllocatesNothing() throws Exception {
     try (Engine engine = engine(8, 1)) {
       assertThat(leastBytesPerCall(steady(engine))).isZero();
+    }
+  }
+
+  /** Over a driver that takes no heap memory itself, and does nothing. */
+  @Test
+  void aCallerOnAGpuAllocatesNothing() throws Exception {
+    try (SimulatedGpu gpu = new SimulatedGpu()) {
+      GpuLibraries quiet =
+          GpuLibraries.of(QuietCuda.over(gpu.cuda), gpu.tensorRt, gpu.libraries.kernels());
+      try (Engine engine =
+          Engine.over(
+              GpuModel.columns(4).open(quiet, CudaOptions.defaults(), true),
+              true,
+              EngineOptions.builder().maxBatch(4).lanes(1).build())) {
+        Request request = engine.newRequest(Map.of("x", Shape.of(1, 3)));
+        Call call =
+            () -> {
+              if (!request.claim(2, WAIT).admitted()) {
+                throw new AssertionError("refused");
+              }
+              request.input(0).set(ValueLayout.JAVA_FLOAT, 0, 42);
+              var _ = request.run();
+              request.close();
+            };
+        for (int i = 0; i < 20; i++) {
+          call.call();
+        }
+        QuietCuda.setQuiet(true);
+        try {
+          assertThat(leastBytesPerCall(call)).isZero();
+        } finally {
+          QuietCuda.setQuiet(false);
+        }
+      }
+      gpu.assertClean();
     }
   }
 

@@ -54,6 +54,19 @@ class EngineTest {
   }
 
   @Test
+  void theLastRequestHearsNothingOfABackendThatCanNotBeFreed() throws Exception {
+    FakeBackend backend = new FakeBackend(1, (lane, m, rows) -> {});
+    Engine engine = engine(backend, options(8, 1).drainTimeout(Duration.ZERO));
+    Request request = engine.claim(1);
+    engine.close();
+    backend.close();
+    // Frees the engine, whose own close of the backend is the second, which throws.
+    request.close();
+    assertThat(backend.liveMemories()).isZero();
+    assertThat(backend.liveLanes()).isZero();
+  }
+
+  @Test
   void rowsClaimedWhileALaneIsBusyShareOneBatch() throws Exception {
     CountDownLatch running = new CountDownLatch(1);
     CountDownLatch go = new CountDownLatch(1);

@@ -16,7 +16,7 @@ public final class CudaStream extends CudaObject {
   public enum Wait {
     /** Asks again and again: the least latency, for the whole of a core. */
     SPIN,
-    /** Asks again and again, and lets other threads go first. */
+    /** Asks again and again, and lets other threads go first; on a virtual thread spins. */
     YIELD,
     /** As the context was made to wait; blocks where its flags say so. */
     BLOCK
@@ -84,7 +84,9 @@ public final class CudaStream extends CudaObject {
       return;
     }
     while (!isDone()) {
-      if (how == Wait.SPIN) {
+      // A virtual thread that yields may go on upon another carrier, where another context is
+      // current.
+      if (how == Wait.SPIN || Thread.currentThread().isVirtual()) {
         Thread.onSpinWait();
       } else {
         Thread.yield();

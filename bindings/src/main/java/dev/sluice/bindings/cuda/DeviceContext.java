@@ -106,6 +106,10 @@ public final class DeviceContext implements AutoCloseable {
     }
   }
 
+  boolean isOpen() {
+    return context.isOpen();
+  }
+
   /** Gives the context back. Closing twice does nothing. */
   @Override
   public void close() {

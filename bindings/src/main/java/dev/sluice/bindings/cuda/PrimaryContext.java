@@ -3,7 +3,6 @@ package dev.sluice.bindings.cuda;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.sluice.bindings.NativeException;
-import dev.sluice.bindings.NativeHandle;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -18,11 +17,11 @@ public final class PrimaryContext implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(PrimaryContext.class.getName());
 
   private final CudaApi api;
-  private final NativeHandle context;
+  private final DeviceContext context;
   private final long previous;
   private final Thread owner = Thread.currentThread();
 
-  private PrimaryContext(CudaApi api, NativeHandle context, long previous) {
+  private PrimaryContext(CudaApi api, DeviceContext context, long previous) {
     this.api = api;
     this.context = context;
     this.previous = previous;
@@ -40,22 +39,7 @@ public final class PrimaryContext implements AutoCloseable {
       MemorySegment out = arena.allocate(JAVA_LONG);
       CudaStatus.check(api, api.cuCtxGetCurrent(out), "cuCtxGetCurrent", "");
       long previous = out.get(JAVA_LONG, 0);
-      CudaStatus.check(
-          api,
-          api.cuDevicePrimaryCtxRetain(out, device),
-          "cuDevicePrimaryCtxRetain",
-          "device " + device);
-      NativeHandle context =
-          NativeHandle.own(
-              "CUcontext",
-              "primary, device " + device,
-              out.get(JAVA_LONG, 0),
-              _ ->
-                  CudaHandles.checkReleased(
-                      api,
-                      api.cuDevicePrimaryCtxRelease_v2(device),
-                      "cuDevicePrimaryCtxRelease_v2",
-                      "device " + device));
+      DeviceContext context = DeviceContext.retain(api, device);
       int status = api.cuCtxSetCurrent(context.raw());
       if (status != CudaApi.CUDA_SUCCESS) {
         context.close();

@@ -1,11 +1,8 @@
 package dev.sluice.converter.build;
 
-import dev.sluice.bindings.onnxruntime.OrtValueInfo;
 import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
 import dev.sluice.engine.Shape;
-import dev.sluice.engine.Signature;
-import dev.sluice.engine.TensorSpec;
 import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.format.Manifest.Range;
 import dev.sluice.engine.format.PackageWriter;
@@ -21,51 +18,6 @@ import java.util.Map;
  */
 final class BuiltManifest {
   private BuiltManifest() {}
-
-  /**
-   * The declared signature; where an output's rank is not declared, as ONNX Runtime infers it, and
-   * else as a run has it, with every dimension dynamic.
-   */
-  static Signature signature(
-      OnnxModel model,
-      SampleRunner runner,
-      SampleSearch samples,
-      List<SampleTensor> run,
-      boolean batched) {
-    List<TensorSpec> inputs = new ArrayList<>();
-    for (int i = 0; i < model.inputs().size(); i++) {
-      OnnxModel.Value input = model.inputs().get(i);
-      Shape sample = samples.shapes().getFirst().get(i);
-      inputs.add(
-          new TensorSpec(
-              input.name(), input.type(), input.isRanked() ? input.shape() : dynamic(sample)));
-    }
-    List<TensorSpec> outputs = new ArrayList<>();
-    for (int i = 0; i < model.outputs().size(); i++) {
-      OnnxModel.Value output = model.outputs().get(i);
-      OrtValueInfo inferred = runner.session().outputs().get(i);
-      Shape actual = run.get(i).shape();
-      Shape shape = dynamic(actual);
-      if (output.isRanked() && output.shape().rank() == actual.rank()) {
-        shape = output.shape();
-      } else if (inferred.hasShape() && inferred.dims().size() == actual.rank()) {
-        shape = Shape.of(inferred.dims().stream().mapToLong(Long::longValue).toArray());
-      }
-      if (batched) {
-        shape = shape.withDim(0, Shape.DYNAMIC);
-      }
-      outputs.add(new TensorSpec(output.name(), output.type(), shape));
-    }
-    return new Signature(inputs, outputs);
-  }
-
-  private static Shape dynamic(Shape shape) {
-    Shape dynamic = shape;
-    for (int axis = 0; axis < shape.rank(); axis++) {
-      dynamic = dynamic.withDim(axis, Shape.DYNAMIC);
-    }
-    return dynamic;
-  }
 
   static Manifest manifest(
       OnnxModel model, String location, WeightLayout layout, Trials trials, BuildOptions options) {
@@ -101,17 +53,18 @@ final class BuiltManifest {
   private static Manifest.Profile profile(OnnxModel model, Trials trials, Range rows) {
     Map<String, List<Range>> shapes = new LinkedHashMap<>();
     List<List<Range>> ranges = trials.samples().ranges();
+    boolean proven = trials.batching().proven();
     for (int i = 0; i < model.inputs().size(); i++) {
       int index = i;
       OnnxModel.Value input = model.inputs().get(i);
       List<Range> dims = new ArrayList<>(ranges.get(i));
-      boolean dynamic = !input.isRanked();
-      for (int axis = 1; input.isRanked() && axis < input.dims().size(); axis++) {
+      boolean dynamic = false;
+      for (int axis = proven ? 1 : 0; axis < input.dims().size(); axis++) {
         dynamic |= input.dims().get(axis).extent() == Shape.DYNAMIC;
       }
       // A stage says the shape of its input itself.
       if (dynamic && trials.plan().inputs().stream().noneMatch(step -> step.model() == index)) {
-        if (trials.batching().proven()) {
+        if (proven) {
           dims.set(0, rows);
         }
         shapes.put(input.name(), dims);

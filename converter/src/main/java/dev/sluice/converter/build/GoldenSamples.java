@@ -1,5 +1,6 @@
 package dev.sluice.converter.build;
 
+import dev.sluice.bindings.NativeException;
 import dev.sluice.engine.Shape;
 import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.format.PackageWriter;
@@ -62,14 +63,24 @@ final class GoldenSamples {
 
   /** Writes the entries of the samples. */
   Kept write(PackageWriter writer) throws IOException {
+    if (samples.whyNone() != null) {
+      return new Kept(List.of(), samples.whyNone());
+    }
     List<Manifest.GoldenSample> golden = new ArrayList<>();
+    String whyNone = "inputs and outputs of a sample are larger than " + (MAX_BYTES >> 20) + " MiB";
     List<Shape> shapes = samples.shapes().getFirst();
     long left = MAX_BYTES;
     for (int i = 0; i < KINDS.size(); i++) {
       StagedSample staged =
           new StagedSample(plan, samples.data().sample(shapes, KINDS.get(i), i), i);
       List<SampleTensor> inputs = staged.modelInputs();
-      List<SampleTensor> outputs = runner.run(inputs);
+      List<SampleTensor> outputs;
+      try {
+        outputs = runner.run(inputs);
+      } catch (NativeException e) {
+        whyNone = "the model refuses a sample that was made up: " + e.getMessage();
+        continue;
+      }
       if (!isWritable(inputs) || !isWritable(outputs)) {
         return new Kept(List.of(), "a tensor has a type that NumPy lacks");
       }
@@ -91,9 +102,7 @@ final class GoldenSamples {
               ABS_TOLERANCE,
               allowed));
     }
-    String tooLarge =
-        "inputs and outputs of a sample are larger than " + (MAX_BYTES >> 20) + " MiB";
-    return new Kept(golden, golden.isEmpty() ? tooLarge : null);
+    return new Kept(golden, golden.isEmpty() ? whyNone : null);
   }
 
   private static Map<String, String> write(

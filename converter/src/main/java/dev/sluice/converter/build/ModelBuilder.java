@@ -24,9 +24,11 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Builds a package of an ONNX model, in the precision that the model has.
@@ -41,13 +43,16 @@ import java.util.Map;
 public final class ModelBuilder {
   static final String GRAPH_ENTRY = "graphs/cpu.onnx";
 
-  private final OnnxModel model;
+  private OnnxModel model;
   private final Path packageFile;
   private final BuildOptions options;
   private final long startNs = System.nanoTime();
 
   /** Rewrites that did not hold, by name, with the reason. */
   private final Map<String, String> dropped = new LinkedHashMap<>();
+
+  /** Outputs whose declared shape does not hold, so that it is left out. */
+  private final Set<String> undeclared = new HashSet<>();
 
   /** Names of the rewrites that the last attempt applied. */
   private List<String> applied = List.of();
@@ -74,7 +79,11 @@ public final class ModelBuilder {
         && Files.isSameFile(modelFile, packageFile)) {
       throw new ModelException(modelFile, "the package would replace the model; name another file");
     }
-    ModelBuilder builder = new ModelBuilder(ModelReader.read(modelFile), packageFile, options);
+    // The engine tells inputs without a rank from scalars by nothing.
+    Map<String, Integer> ranks = new LinkedHashMap<>();
+    options.shapes().forEach((input, dims) -> ranks.put(input, dims.size()));
+    OnnxModel model = ModelReader.read(modelFile).withInputRanks(ranks);
+    ModelBuilder builder = new ModelBuilder(model, packageFile, options);
     try {
       return builder.build();
     } catch (UncheckedIOException e) {
@@ -116,6 +125,12 @@ public final class ModelBuilder {
   }
 
   private BuildResult attempt() throws IOException, RewriteFailedException {
+    BuildResult result = tryOnce();
+    return result == null ? attempt() : result;
+  }
+
+  /** Builds; null where the model has lost declarations that do not hold, and all starts anew. */
+  private BuildResult tryOnce() throws IOException, RewriteFailedException {
     ModelStages given = ModelStages.of(model, options);
     SampleShapes shapes =
         new SampleShapes(model.file(), model.inputs(), fixedRows(given.shapes(options.shapes())));
@@ -133,7 +148,16 @@ public final class ModelBuilder {
       Trials trials;
       try (OrtSession session = open(rewriting, graph, writer);
           Original original = original(rewriting, layout, data, shapes, writer)) {
-        trials = trials(rewriting, original, new SampleRunner(session), writer);
+        SampleRunner runner = new SampleRunner(session);
+        SampleShapes rewritten = shapes(rewriting.model());
+        SampleSearch samples = search(rewriting.model(), runner, rewritten);
+        Set<String> wrong = DeclaredOutputs.unfounded(rewriting.model(), runner, samples);
+        if (undeclared.addAll(wrong)) {
+          model = model.withoutOutputShapes(undeclared);
+          return null;
+        }
+        String whyNot = explained(whyNotBatch(rewritten, samples));
+        trials = trials(rewriting, original, runner, samples, whyNot, writer);
       }
       Manifest manifest =
           writer.finish(
@@ -147,6 +171,26 @@ public final class ModelBuilder {
           Files.size(packageFile),
           System.nanoTime() - startNs);
     }
+  }
+
+  private SampleShapes shapes(OnnxModel of) throws ModelException {
+    return new SampleShapes(
+        model.file(), of.inputs(), ModelStages.of(of, options).shapes(options.shapes()));
+  }
+
+  private SampleSearch search(OnnxModel of, SampleRunner runner, SampleShapes shapes)
+      throws ModelException {
+    boolean oneRow = options.batching() && shapes.whyNotBatch() == null;
+    boolean staged = !options.inputStages().isEmpty() || !options.outputStages().isEmpty();
+    return SampleSearch.run(of, runner, shapes, oneRow, staged, options.seed());
+  }
+
+  /** Why batching need not be tried, or null. */
+  private String whyNotBatch(SampleShapes shapes, SampleSearch samples) {
+    if (!options.batching()) {
+      return "batching was switched off";
+    }
+    return samples.whyNone() != null ? samples.whyNone() : shapes.whyNotBatch();
   }
 
   /** Ranges that were given for a batch that is to be dynamic, with the rows that it has now. */
@@ -213,18 +257,18 @@ public final class ModelBuilder {
   }
 
   private Trials trials(
-      Rewriting rewriting, Original original, SampleRunner runner, PackageWriter writer)
+      Rewriting rewriting,
+      Original original,
+      SampleRunner runner,
+      SampleSearch samples,
+      String whyNot,
+      PackageWriter writer)
       throws IOException, RewriteFailedException {
     OnnxModel rewritten = rewriting.model();
     ModelStages modelStages = ModelStages.of(rewritten, options);
-    SampleShapes shapes =
-        new SampleShapes(model.file(), rewritten.inputs(), modelStages.shapes(options.shapes()));
     double tolerance = RowComparison.tolerance(BuiltManifest.precision(model));
     String proof = original == null ? null : original.prove(runner, tolerance);
-    String whyNot = options.batching() ? shapes.whyNotBatch() : "batching was switched off";
-    SampleSearch samples =
-        SampleSearch.run(rewritten, runner, shapes, whyNot == null, options.seed());
-    BatchProof.Verdict verdict = new BatchProof.Verdict(false, explained(whyNot));
+    BatchProof.Verdict verdict = new BatchProof.Verdict(false, whyNot);
     if (whyNot == null) {
       verdict = new BatchProof(rewritten, runner, samples, tolerance).run();
       if (!verdict.proven() && rewriting.hasDynamicBatch()) {
@@ -232,11 +276,14 @@ public final class ModelBuilder {
       }
     }
     List<SampleTensor> run =
-        runner.run(samples.data().sample(samples.shapes().getFirst(), SampleData.Kind.NORMAL, 0));
+        samples.whyNone() != null
+            ? null
+            : runner.run(
+                samples.data().sample(samples.shapes().getFirst(), SampleData.Kind.NORMAL, 0));
     List<Stage> stages = modelStages.resolved(run);
     StagePlan plan =
         modelStages.plan(
-            BuiltManifest.signature(rewritten, runner, samples, run, verdict.proven()),
+            ModelSignature.of(rewritten, runner.session(), run, verdict.proven()),
             verdict.proven(),
             stages);
     SampleRunner truth = original == null ? runner : original.runner();

@@ -35,7 +35,8 @@ final class Original implements AutoCloseable {
     boolean oneRow = shapes.whyNotBatch() == null;
     try {
       samples =
-          SampleSearch.run(rewriting.original(), new SampleRunner(session), shapes, oneRow, seed);
+          SampleSearch.run(
+              rewriting.original(), new SampleRunner(session), shapes, oneRow, false, seed);
     } catch (ModelException | RuntimeException e) {
       session.close();
       throw e;
@@ -55,6 +56,9 @@ final class Original implements AutoCloseable {
    * @throws RewriteFailedException where the results differ
    */
   String prove(SampleRunner rewritten, double tolerance) throws RewriteFailedException {
+    if (samples.whyNone() != null) {
+      throw new RewriteFailedException(null, samples.whyNone());
+    }
     SampleRunner runner = new SampleRunner(session);
     double largest = 0;
     int count = 0;

@@ -86,7 +86,8 @@ final class SampleRunner {
     long[] dims = input.shape().dims();
     if (input.type() == ElementType.STRING) {
       String[] texts = new String[Math.toIntExact(input.shape().elementCount())];
-      Arrays.fill(texts, "a");
+      // A text, and for models that read numbers, a number.
+      Arrays.fill(texts, "1");
       return OrtValue.strings(environment, texts, dims);
     }
     MemorySegment copy = arena.allocate(Math.max(1, input.data().byteSize()), 64);

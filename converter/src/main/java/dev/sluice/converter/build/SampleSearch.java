@@ -11,14 +11,17 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Finds samples that a model runs on.
+ * Finds samples that a model runs on. Some models take only what no search finds: the shape of a
+ * Reshape as an input, say, or ranges that exclude each other. Where all shapes are known such a
+ * model is served without samples, and where they are not, other shapes may be what it needs.
  *
  * <p>Thread safety: immutable.
  *
  * @param data makes samples that the model takes
  * @param shapes one or more sets of static shapes that the model runs at, the main one first
+ * @param whyNone why no sample runs; null where they do
  */
-record SampleSearch(SampleData data, List<List<Shape>> shapes) {
+record SampleSearch(SampleData data, List<List<Shape>> shapes, String whyNone) {
   /** How many more extents are tried for a second set of shapes. */
   private static final int MORE_EXTENTS = 2;
 
@@ -26,10 +29,17 @@ record SampleSearch(SampleData data, List<List<Shape>> shapes) {
    * Tries samples until the model runs.
    *
    * @param oneRow see {@link SampleShapes#shapes}
-   * @throws ModelException when no sample runs: with what the model said to the first one
+   * @param required whether the caller can't do without a sample
+   * @throws ModelException when no sample runs, though one is required or some shapes are guesses:
+   *     with what the model said to the first one
    */
   static SampleSearch run(
-      OnnxModel model, SampleRunner runner, SampleShapes shapes, boolean oneRow, long seed)
+      OnnxModel model,
+      SampleRunner runner,
+      SampleShapes shapes,
+      boolean oneRow,
+      boolean required,
+      long seed)
       throws ModelException {
     List<Long> extents = shapes.isGuessed() ? SampleShapes.TRIED : List.of(1L);
     NativeException first = null;
@@ -53,10 +63,16 @@ record SampleSearch(SampleData data, List<List<Shape>> shapes) {
               }
             }
           }
-          return new SampleSearch(data, List.copyOf(found));
+          return new SampleSearch(data, List.copyOf(found), null);
         }
         first = first == null ? failure : first;
       }
+    }
+    if (!required && shapes.isSettled()) {
+      return new SampleSearch(
+          new SampleData(model.inputs(), SampleData.Integers.ZERO_AND_ONE, seed),
+          List.of(shapes.shapes(Range::opt, extents.getFirst(), oneRow)),
+          "the model refuses every sample that was made up: " + first.getMessage());
     }
     throw new ModelException(
         model.file(),

@@ -37,7 +37,7 @@ final class SampleShapes {
    * @param file for messages
    * @param inputs as declared
    * @param given ranges by input name
-   * @throws ModelException when they do not, or an input has no declared rank and no range
+   * @throws ModelException when they do not, or an input has no rank, declared or given
    */
   SampleShapes(Path file, List<OnnxModel.Value> inputs, Map<String, List<Range>> given)
       throws ModelException {
@@ -47,17 +47,17 @@ final class SampleShapes {
     for (OnnxModel.Value input : inputs) {
       unknown.remove(input.name());
       List<Range> ranges = given.get(input.name());
-      if (!input.isRanked() && ranges == null) {
+      if (!input.isRanked()) {
         throw new ModelException(
             file,
             "the input '" + input.name() + "' has no declared shape; give one: --shape NAME=DIMS");
       }
-      if (ranges != null && input.isRanked() && !fits(input, ranges)) {
+      if (ranges != null && !fits(input, ranges)) {
         throw new ModelException(
             file,
             "the shape " + ranges + " does not fit the input " + input + "; give one that does");
       }
-      if (input.isRanked() && !input.dims().isEmpty()) {
+      if (!input.dims().isEmpty()) {
         batchSymbols.add(input.dims().getFirst().symbol());
       }
     }
@@ -87,6 +87,12 @@ final class SampleShapes {
     return !shapes(Range::opt, 3, false).equals(shapes(Range::opt, 5, false));
   }
 
+  /** Whether the model and the options leave no dimension open, so that only values are guessed. */
+  boolean isSettled() {
+    return inputs.stream()
+        .allMatch(input -> given.containsKey(input.name()) || input.shape().isStatic());
+  }
+
   /** Whether the options give anything. */
   boolean isGiven() {
     return !given.isEmpty();
@@ -103,11 +109,9 @@ final class SampleShapes {
     List<Shape> shapes = new ArrayList<>();
     for (OnnxModel.Value input : inputs) {
       List<Range> ranges = given.get(input.name());
-      int rank = input.isRanked() ? input.dims().size() : ranges.size();
-      long[] dims = new long[rank];
-      for (int axis = 0; axis < rank; axis++) {
-        OnnxModel.Dim dim =
-            input.isRanked() ? input.dims().get(axis) : new OnnxModel.Dim(Shape.DYNAMIC, "");
+      long[] dims = new long[input.dims().size()];
+      for (int axis = 0; axis < dims.length; axis++) {
+        OnnxModel.Dim dim = input.dims().get(axis);
         boolean batch = axis == 0 || batchSymbols.contains(dim.symbol());
         if (dim.extent() != Shape.DYNAMIC) {
           dims[axis] = dim.extent();
@@ -131,9 +135,6 @@ final class SampleShapes {
     }
     for (OnnxModel.Value input : inputs) {
       String who = "input '" + input.name() + "' ";
-      if (!input.isRanked()) {
-        return who + "has no declared shape";
-      }
       if (input.dims().isEmpty()) {
         return who + "is a scalar, so it has no batch axis";
       }

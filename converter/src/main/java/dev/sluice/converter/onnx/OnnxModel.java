@@ -16,8 +16,10 @@ import dev.sluice.engine.Signature;
 import dev.sluice.engine.TensorSpec;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -56,6 +58,10 @@ public final class OnnxModel {
       dims = dims == null ? null : List.copyOf(dims);
     }
 
+    private Value unranked() {
+      return new Value(name, type, null);
+    }
+
     /** Whether the number of dimensions is declared. */
     public boolean isRanked() {
       return dims != null;
@@ -72,6 +78,13 @@ public final class OnnxModel {
       }
       return Shape.of(dims.stream().mapToLong(Dim::extent).toArray());
     }
+  }
+
+  private OnnxModel(Path file, ModelProto proto, List<Value> inputs, List<Value> outputs) {
+    this.file = file;
+    this.proto = proto;
+    this.inputs = inputs;
+    this.outputs = outputs;
   }
 
   OnnxModel(Path file, ModelProto proto) throws ModelException {
@@ -111,6 +124,58 @@ public final class OnnxModel {
   /** The whole model in the standard's own messages. */
   public ModelProto proto() {
     return proto;
+  }
+
+  /**
+   * This model with a rank for inputs that declare none: each of their dimensions is dynamic then.
+   *
+   * @param ranks number of dimensions by input; inputs that declare a shape keep it
+   */
+  public OnnxModel withInputRanks(Map<String, Integer> ranks) {
+    Set<String> unranked = new HashSet<>();
+    List<Value> ranked = new ArrayList<>();
+    for (Value input : inputs) {
+      Integer rank = input.isRanked() ? null : ranks.get(input.name());
+      if (rank != null) {
+        unranked.add(input.name());
+      }
+      ranked.add(
+          rank == null
+              ? input
+              : new Value(
+                  input.name(),
+                  input.type(),
+                  Collections.nCopies(rank, new Dim(Shape.DYNAMIC, ""))));
+    }
+    if (unranked.isEmpty()) {
+      return this;
+    }
+    GraphProto.Builder graph = proto.getGraph().toBuilder();
+    for (ValueInfoProto.Builder input : graph.getInputBuilderList()) {
+      if (unranked.contains(input.getName())) {
+        TensorShapeProto.Builder shape =
+            input.getTypeBuilder().getTensorTypeBuilder().getShapeBuilder();
+        for (int axis = 0; axis < ranks.get(input.getName()); axis++) {
+          shape.addDim(TensorShapeProto.Dimension.getDefaultInstance());
+        }
+      }
+    }
+    return new OnnxModel(file, proto.toBuilder().setGraph(graph).build(), ranked, outputs);
+  }
+
+  /** This model without the declared shapes of some outputs; their types stay. */
+  public OnnxModel withoutOutputShapes(Set<String> names) {
+    GraphProto.Builder graph = proto.getGraph().toBuilder();
+    for (ValueInfoProto.Builder output : graph.getOutputBuilderList()) {
+      if (names.contains(output.getName())) {
+        output.getTypeBuilder().getTensorTypeBuilder().clearShape();
+      }
+    }
+    List<Value> fewer =
+        outputs.stream()
+            .map(output -> names.contains(output.name()) ? output.unranked() : output)
+            .toList();
+    return new OnnxModel(file, proto.toBuilder().setGraph(graph).build(), inputs, fewer);
   }
 
   /** The graph's name, or the file's without its ending where the graph has none. */

@@ -61,6 +61,12 @@ final class OnnxGraphs {
     return this;
   }
 
+  /** An input without a shape, or of another kind than a tensor. */
+  OnnxGraphs input(String name, TypeProto type) {
+    graph.addInput(ValueInfoProto.newBuilder().setName(name).setType(type));
+    return this;
+  }
+
   /** An output without a shape, or of another kind than a tensor. */
   OnnxGraphs output(String name, TypeProto type) {
     graph.addOutput(ValueInfoProto.newBuilder().setName(name).setType(type));
@@ -143,7 +149,7 @@ final class OnnxGraphs {
         .build();
   }
 
-  static AttributeProto real(String name, float value) {
+  static AttributeProto decimal(String name, float value) {
     return AttributeProto.newBuilder()
         .setName(name)
         .setType(AttributeProto.AttributeType.FLOAT)

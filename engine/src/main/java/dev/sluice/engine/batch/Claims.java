@@ -21,6 +21,8 @@ import org.HdrHistogram.Histogram;
  * <p>Thread safety: any thread; one slot by one thread at a time, but for {@link #cancel}.
  */
 public final class Claims {
+  private static final System.Logger LOG = System.getLogger(Claims.class.getName());
+
   private static final int SERVING = 0;
   private static final int CLOSING = 1;
   private static final int CLOSED = 2;
@@ -580,11 +582,20 @@ public final class Claims {
     if (idle() && freed.compareAndSet(false, true)) {
       dispatcher.closeLanes();
       for (Batch batch : dispatcher.batches()) {
-        batch.memory().close();
+        free(batch.memory());
       }
-      backend.close();
+      free(backend);
     }
     return freed.get();
+  }
+
+  /** Whoever closes the last request hears nothing of it, and what fails keeps no other open. */
+  private static void free(AutoCloseable resource) {
+    try {
+      resource.close();
+    } catch (Exception e) {
+      LOG.log(System.Logger.Level.ERROR, resource + " could not be freed", e);
+    }
   }
 
   /** The state of the engine and of every batch that is not free, for messages. */

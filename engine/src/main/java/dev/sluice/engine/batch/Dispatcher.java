@@ -279,11 +279,11 @@ final class Dispatcher {
     for (int i = 0; i < slots; i++) {
       Slot slot = batch.slot(i);
       if (slot.state() != Slot.SUBMITTED) {
-        batch.memory().forgetDeviceRows(slot.startRow, slot.rows);
+        forgetDeviceRows(slot);
       } else if (slot.deadlineNs != Long.MAX_VALUE
           && slot.deadlineNs - nowNs <= 0
           && slot.moveState(Slot.SUBMITTED, Slot.EXPIRED)) {
-        batch.memory().forgetDeviceRows(slot.startRow, slot.rows);
+        forgetDeviceRows(slot);
         Object waiter = slot.notifyWaiter(Slot.Mark.NOTIFIED);
         if (waiter == Slot.Mark.ASYNC) {
           callBack(slot);
@@ -295,6 +295,13 @@ final class Dispatcher {
       }
     }
     return waiting;
+  }
+
+  /** A slot that was abandoned before it was claimed does not know its rows, and lends none. */
+  private static void forgetDeviceRows(Slot slot) {
+    if (slot.onDevice) {
+      slot.batch.memory().forgetDeviceRows(slot.startRow, slot.rows);
+    }
   }
 
   /** Has somebody else run this batch: a caller that waits for it, or the lane's own thread. */

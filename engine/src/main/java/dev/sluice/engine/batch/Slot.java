@@ -91,8 +91,11 @@ public final class Slot {
   Runnable callback;
   Throwable claimSite;
 
-  /** Whether rows lie in device memory of the owner's, which is in use until the run is over. */
-  boolean onDevice;
+  /**
+   * Whether rows lie in device memory of the owner's, which is in use until the run is over. The
+   * owner writes it, then looks whether it was abandoned; the runner looks the other way round.
+   */
+  volatile boolean onDevice;
 
   private Object handle;
 
@@ -172,7 +175,9 @@ public final class Slot {
   void reset(long round) {
     callback = null;
     claimSite = null;
-    onDevice = false;
+    if (onDevice) {
+      onDevice = false;
+    }
     submitNs = 0;
     WAITER.set(this, null);
     STATE.set(this, word(round, IDLE));

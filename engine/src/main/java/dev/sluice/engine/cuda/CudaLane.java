@@ -11,8 +11,9 @@ import dev.sluice.engine.backend.BatchMemory;
 import dev.sluice.engine.backend.Lane;
 import dev.sluice.engine.cuda.CudaBatchMemory.Rows;
 import dev.sluice.kernels.KernelCall;
-import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * A stream with memory on the device and captured runs. A batch's inputs are copied from where
@@ -38,6 +39,9 @@ final class CudaLane implements Lane {
   private LaneShape[] shapes = new LaneShape[4];
 
   private boolean closed;
+
+  /** Whether a close gave everything back; one that failed may be tried again. */
+  private boolean released;
 
   private CudaLane(CudaBackend backend, int index, Parts parts) {
     this.backend = backend;
@@ -82,7 +86,7 @@ final class CudaLane implements Lane {
       }
     } finally {
       if (lane == null) {
-        closeAll(parts.memory, parts.events, parts.stream, parts.call, parts.scratch);
+        closeAll(parts.memory, parts.stream, parts.events, parts.call, parts.scratch);
       }
     }
   }
@@ -353,7 +357,7 @@ final class CudaLane implements Lane {
 
   @Override
   public void close() {
-    if (closed) {
+    if (released) {
       return;
     }
     closed = true;
@@ -368,23 +372,35 @@ final class CudaLane implements Lane {
   }
 
   private void closeHere() {
-    MemorySegment out = scratch.segment();
-    long before = context.enterForClose(out);
+    long before = context.enterForClose(scratch.segment());
     try {
       settle();
       while (recent.size() > 0) {
         recent.removeOldest().close();
       }
-      closeAll(memory, events, stream, call);
+      closeAll(memory, stream, events, call);
+      released = true;
     } finally {
       context.leave(before);
-      scratch.close();
     }
+    scratch.close();
   }
 
-  /** Closes those that there are; what fails does not keep the rest open. */
-  private static void closeAll(AutoCloseable... parts) {
+  /**
+   * Closes those that there are; what fails does not keep the rest open, but for the stream of
+   * memory that stays in the pool: other lanes ask that stream whether it is done with it.
+   */
+  private static void closeAll(LaneMemory memory, CudaStream stream, AutoCloseable... others) {
     RuntimeException failure = null;
+    List<AutoCloseable> parts = new ArrayList<>(Arrays.asList(others));
+    try {
+      if (memory != null) {
+        memory.close();
+      }
+      parts.addFirst(stream);
+    } catch (RuntimeException e) {
+      failure = e;
+    }
     for (AutoCloseable part : parts) {
       try {
         if (part != null) {

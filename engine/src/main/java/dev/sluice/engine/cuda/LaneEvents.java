@@ -64,8 +64,7 @@ final class LaneEvents implements AutoCloseable {
   /** Waits for all that is in the stream. Takes no heap memory, unless runs are timed. */
   void await(CudaStream stream) {
     if (done == null) {
-      // A virtual thread that yields may go on on a carrier with another context.
-      stream.await(Thread.currentThread().isVirtual() ? CudaStream.Wait.SPIN : wait);
+      stream.await(wait);
     } else {
       // An event of its own blocks whatever flags the context has, which is not ours to set.
       done.record(stream);

@@ -51,13 +51,11 @@ public final class PlatformThread {
   }
 
   private static BackendException rethrown(Throwable thrown) {
-    switch (thrown) {
-      case BackendException e -> {
-        return e;
-      }
+    return switch (thrown) {
+      case BackendException e -> e;
       case RuntimeException e -> throw e;
       case Error e -> throw e;
-      default -> throw new IllegalStateException("the work threw what it may not", thrown);
-    }
+      default -> new BackendException("work on the device failed: " + thrown, thrown);
+    };
   }
 }

@@ -194,6 +194,25 @@ class CudaFaultsTest {
     }
   }
 
+  /** Another lane asks the stream of every block in the pool whether it is done with it. */
+  @Test
+  void aLaneWhoseMemoryStaysInThePoolKeepsItsStream() throws Exception {
+    FaultPlan faults = FaultPlan.none().failCall("cuEventRecord", 1, CudaStatus.OUT_OF_MEMORY);
+    try (SimulatedGpu gpu = gpu(faults, TensorRtFaults.none())) {
+      try (CudaBackend backend =
+              GpuModel.columns(ROWS).open(gpu.libraries, CudaOptions.defaults(), true);
+          BatchMemory memory = backend.allocate(columns(3), ROWS);
+          Lane lane = backend.openLane(0)) {
+        runAndCheck(lane, memory, ROWS, new Random(SEED));
+        assertThatThrownBy(lane::close).hasMessageContaining("cuEventRecord");
+        try (Lane other = backend.openLane(1)) {
+          runAndCheck(other, memory, ROWS, new Random(SEED));
+        }
+      }
+      gpu.assertClean();
+    }
+  }
+
   @Test
   void aPlanOfAnotherVersionIsRefused() throws Exception {
     try (SimulatedGpu gpu =
