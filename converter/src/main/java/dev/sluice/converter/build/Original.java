@@ -77,9 +77,9 @@ final class Original implements AutoCloseable {
         } catch (NativeException e) {
           throw new RewriteFailedException(e);
         }
-        double difference = difference(expected, actual, tolerance);
+        double difference = difference(expected, actual);
         if (difference > tolerance) {
-          if (difference(expected, runner.run(inputs), tolerance) > tolerance) {
+          if (difference(expected, runner.run(inputs)) > tolerance) {
             throw new RewriteFailedException(
                 null, "two runs of the model itself differ, so that nothing can be shown");
           }
@@ -107,8 +107,7 @@ final class Original implements AutoCloseable {
         tolerance);
   }
 
-  private static double difference(
-      List<SampleTensor> expected, List<SampleTensor> actual, double tolerance) {
+  private static double difference(List<SampleTensor> expected, List<SampleTensor> actual) {
     double largest = 0;
     for (int i = 0; i < expected.size(); i++) {
       SampleTensor one = expected.get(i);

@@ -31,6 +31,9 @@ public final class BatchNormFolding implements Rewrite {
 
   private static final float EPSILON = 1e-5f;
 
+  /** The rewrite. */
+  public BatchNormFolding() {}
+
   @Override
   public String name() {
     return "batch normalization folding";
@@ -42,6 +45,7 @@ public final class BatchNormFolding implements Rewrite {
    * @param factor by channel
    * @param summand by channel
    */
+  @SuppressWarnings("ArrayRecordComponent") // nobody compares or changes them
   private record Affine(double[] factor, double[] summand) {}
 
   @Override
@@ -167,29 +171,26 @@ public final class BatchNormFolding implements Rewrite {
     if (all == 0) {
       return null;
     }
-    switch (layer.getOpType()) {
-      case "Conv" -> {
-        return new Axis((int) dims[0], all / dims[0], dims[0], all);
-      }
+    return switch (layer.getOpType()) {
+      case "Conv" -> new Axis((int) dims[0], all / dims[0], dims[0], all);
       case "ConvTranspose" -> {
         long groups = integer(layer, "group", 1);
-        return dims[0] % groups != 0
+        yield dims[0] % groups != 0
             ? null
             : new Axis((int) (dims[1] * groups), all / dims[0] / dims[1], dims[1], all / groups);
       }
-      case "Gemm" -> {
-        return integer(layer, "transB", 0) != 0
-            ? new Axis((int) dims[0], dims[1], dims[0], all)
-            : new Axis((int) dims[1], 1, dims[1], all);
-      }
+      case "Gemm" ->
+          integer(layer, "transB", 0) != 0
+              ? new Axis((int) dims[0], dims[1], dims[0], all)
+              : new Axis((int) dims[1], 1, dims[1], all);
       default -> {
         // The channels of a product of higher rank are not its last axis.
         OnnxModel.Value left = graph.type(layer.getInput(0));
-        return left == null || !left.isRanked() || left.dims().size() != 2
+        yield left == null || !left.isRanked() || left.dims().size() != 2
             ? null
             : new Axis((int) dims[1], 1, dims[1], all);
       }
-    }
+    };
   }
 
   private static Affine affine(Graph graph, NodeProto norm, int channels, NewWeights weights)

@@ -30,6 +30,9 @@ public final class ConstantFolding implements Rewrite {
   private static final Set<String> QUANTIZATION =
       Set.of("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear");
 
+  /** The rewrite. */
+  public ConstantFolding() {}
+
   @Override
   public String name() {
     return "constant folding";

@@ -2,7 +2,6 @@ package dev.sluice.converter.graph;
 
 import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.converter.onnx.proto.Onnx.FunctionProto;
-import dev.sluice.converter.onnx.proto.Onnx.GraphProto;
 import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -20,6 +19,9 @@ import java.util.Set;
  * <p>Thread safety: stateless.
  */
 public final class DeadCode implements Rewrite {
+  /** The rewrite. */
+  public DeadCode() {}
+
   @Override
   public String name() {
     return "dead code";
@@ -72,21 +74,17 @@ public final class DeadCode implements Rewrite {
     Deque<NodeProto> waiting = new ArrayDeque<>();
     live.forEach(i -> waiting.add(graph.nodes().get(i)));
     while (!waiting.isEmpty()) {
-      NodeProto node = waiting.remove();
-      String key = node.getDomain() + ":" + node.getOpType();
-      for (FunctionProto function : functions.getOrDefault(key, List.of())) {
-        if (called.add(function)) {
-          waiting.addAll(function.getNodeList());
+      NodeProto root = waiting.remove();
+      List<NodeProto> inside = new ArrayList<>(List.of(root));
+      OnnxModel.forEachSubgraph(root, subgraph -> inside.addAll(subgraph.getNodeList()));
+      for (NodeProto node : inside) {
+        String key = node.getDomain() + ":" + node.getOpType();
+        for (FunctionProto function : functions.getOrDefault(key, List.of())) {
+          if (called.add(function)) {
+            waiting.addAll(function.getNodeList());
+          }
         }
       }
-      GraphProto inside = GraphProto.newBuilder().addNode(node).build();
-      OnnxModel.forEachGraph(
-          inside,
-          subgraph -> {
-            if (subgraph != inside) {
-              waiting.addAll(subgraph.getNodeList());
-            }
-          });
     }
     return called;
   }

@@ -41,6 +41,7 @@ final class OneNode {
    * @param dims the extents; null where one is not known
    * @param data the elements where they are known and few; else null
    */
+  @SuppressWarnings("ArrayRecordComponent") // compared by isLike
   record Edge(int type, long[] dims, TensorProto data) {
     /** A constant; its elements are left out where they are many. */
     static Edge of(TensorProto tensor) {

@@ -269,7 +269,8 @@ public final class OnnxModel {
     }
   }
 
-  private static void forEachSubgraph(NodeProto node, Consumer<GraphProto> visitor) {
+  /** Visits the subgraphs of a node, and those inside of them. */
+  public static void forEachSubgraph(NodeProto node, Consumer<GraphProto> visitor) {
     for (AttributeProto attribute : node.getAttributeList()) {
       if (attribute.hasG()) {
         forEachGraph(attribute.getG(), visitor);
