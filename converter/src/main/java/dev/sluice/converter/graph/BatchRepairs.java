@@ -167,16 +167,14 @@ final class BatchRepairs {
 
   /**
    * The smaller the likelier: with axes of extent 1 several places would do. The batch for itself
-   * is best; then merged with what is ahead of it where all behind it stays as it is, as the rows
-   * of a product; then merged with what is behind it, as the heads of an attention.
+   * is best; then merged into the axis ahead where all behind it stays as it is, as the rows of a
+   * product; then merged with what is behind it, as the heads of an attention.
    */
   private static int rank(Place place, long[] out, Place before, long[] in) {
     boolean sameBehind =
-        Arrays.equals(
-            Arrays.copyOfRange(out, place.axis() + 1, out.length),
-            Arrays.copyOfRange(in, before.axis() + 1, in.length));
-    int merged = place.inner() == 1 && sameBehind ? 2 : place.outer() == 1 ? 4 : 6;
-    return (place.isPure() ? 0 : merged) + (place.axis() == before.axis() ? 0 : 1);
+        Arrays.equals(in, before.axis() + 1, in.length, out, place.axis() + 1, out.length);
+    return (place.isPure() ? 0 : sameBehind ? 2 : place.outer() == 1 ? 4 : 6)
+        + (place.axis() == before.axis() ? 0 : 1);
   }
 
   private Repair expand(NodeProto node, Place place, long[] out) throws BatchFixedException {
