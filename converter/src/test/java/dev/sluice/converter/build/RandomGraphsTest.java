@@ -239,7 +239,7 @@ class RandomGraphsTest {
                 .getFirst()
                 .data();
         MemorySegment.copy(
-            output, 0, MemorySegment.ofArray(expected), half * rows * 20L, rows * 20L);
+            output, 0, MemorySegment.ofArray(expected), 20L * half * rows, 20L * rows);
       }
     }
     try (Served served = new Served(result.packageFile())) {
