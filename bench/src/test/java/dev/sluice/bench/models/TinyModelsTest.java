@@ -2,12 +2,20 @@ package dev.sluice.bench.models;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import com.google.protobuf.ByteString;
+import dev.sluice.bindings.ElementType;
 import dev.sluice.converter.build.BuildOptions;
 import dev.sluice.converter.build.BuildResult;
 import dev.sluice.converter.build.ModelBuilder;
+import dev.sluice.converter.graph.Rewrite;
+import dev.sluice.converter.onnx.ModelReader;
+import dev.sluice.converter.onnx.proto.Onnx.ModelProto;
+import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
+import dev.sluice.converter.onnx.proto.Onnx.ValueInfoProto;
 import dev.sluice.engine.Engine;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -112,6 +120,46 @@ class TinyModelsTest {
               out -> out.output(last.getKey()).toArray(JAVA_FLOAT));
       assertThat(served).containsExactly(last.getValue(), within(1e-4f));
     }
+  }
+
+  /** As exported for one row: inputs and the shapes of the heads have a 1 for the batch. */
+  @ParameterizedTest
+  @MethodSource("models")
+  void theConverterMakesAFixedBatchDynamic(GeneratedModel model) throws IOException {
+    ModelProto.Builder fixed = ModelReader.read(model.write(folder, SEED)).proto().toBuilder();
+    fixed.getGraphBuilder().getInputBuilderList().forEach(TinyModelsTest::oneRow);
+    fixed.getGraphBuilder().getOutputBuilderList().forEach(TinyModelsTest::oneRow);
+    for (TensorProto.Builder tensor : fixed.getGraphBuilder().getInitializerBuilderList()) {
+      byte[] bytes = tensor.getRawData().toByteArray();
+      boolean isShape = tensor.getDataType() == ElementType.INT64.code() && bytes.length > 8;
+      if (isShape && MemorySegment.ofArray(bytes).get(JAVA_LONG_UNALIGNED, 0) == 0) {
+        bytes[0] = 1;
+        tensor.setRawData(ByteString.copyFrom(bytes));
+      }
+    }
+    Path file = Files.write(folder.resolve("fixed.onnx"), fixed.build().toByteArray());
+    Path packed = folder.resolve("packed.sluice");
+    BuildResult alone = ModelBuilder.build(file, packed, BuildOptions.defaults());
+    assertThat(alone.manifest().batching().reason()).contains("--batch");
+    BuildResult result =
+        ModelBuilder.build(
+            file, packed, BuildOptions.defaults().withRows(BuildOptions.range("1:4:8")));
+    assertThat(result.manifest().batching().proven())
+        .as(result.manifest().batching().reason())
+        .isTrue();
+    List<String> changes =
+        result.rewrites().stream()
+            .filter(report -> report.name().equals("dynamic batch"))
+            .map(Rewrite.Report::changes)
+            .findFirst()
+            .orElseThrow();
+    assertThat(changes.size() > 1)
+        .as("shapes are mended where there are any: %s", changes)
+        .isEqualTo(model.name().contains("bert"));
+  }
+
+  private static void oneRow(ValueInfoProto.Builder value) {
+    value.getTypeBuilder().getTensorTypeBuilder().getShapeBuilder().getDimBuilder(0).setDimValue(1);
   }
 
   @Test

@@ -42,6 +42,8 @@ record Rewriting(OnnxModel original, OnnxModel model, long rows, List<Rewrite.Re
    * @param dropped rewrites that are left out, by name
    * @throws dev.sluice.converter.onnx.ModelException when the batch is to be dynamic and can't be,
    *     or a constant can't be read
+   * @throws RewriteFailedException when ONNX Runtime takes the graph before a rewrite, but not
+   *     after
    */
   static Rewriting of(
       OnnxModel original,
@@ -49,7 +51,7 @@ record Rewriting(OnnxModel original, OnnxModel model, long rows, List<Rewrite.Re
       SampleShapes shapes,
       Map<String, String> dropped,
       NewWeights weights)
-      throws IOException {
+      throws IOException, RewriteFailedException {
     Graph graph;
     try {
       graph = Graph.of(original.proto());
@@ -74,7 +76,13 @@ record Rewriting(OnnxModel original, OnnxModel model, long rows, List<Rewrite.Re
       if (dropped.containsKey(rewrite.name())) {
         continue;
       }
-      Rewrite.Result result = rewrite.apply(graph, weights);
+      Rewrite.Result result;
+      try {
+        result = rewrite.apply(graph, weights);
+      } catch (NativeException | UnsupportedOperationException e) {
+        throw new RewriteFailedException(
+            rewrite.name(), "ONNX Runtime refuses the rewritten graph: " + e.getMessage());
+      }
       if (!result.changes().isEmpty()) {
         changes.computeIfAbsent(rewrite.name(), _ -> new ArrayList<>()).addAll(result.changes());
         rows = rewrite instanceof DynamicBatch ? DynamicBatch.rows(original.inputs()) : rows;
