@@ -47,6 +47,31 @@ class BuildCommandTest {
   }
 
   @Test
+  void makesAFixedBatchDynamicAndTells() throws IOException {
+    Path model = Models.oneRow(folder, "MatMul", "x w", 1, 2);
+    JsonNode json = Cli.run("build", model, "--json").done().json();
+    assertThat(json.get("rewrites").isEmpty()).isTrue();
+    assertThat(json.get("rewriteProof").isNull()).isTrue();
+    assertThat(json.get("batching").get("reason").asString()).contains("--batch MIN:OPT:MAX may");
+    json = Cli.run("build", model, "--batch", "1:4:8", "--json").done().json();
+    assertThat(json.get("batching").get("proven").asBoolean()).isTrue();
+    JsonNode rewrite = json.get("rewrites").get(0);
+    assertThat(rewrite.get("name").asString()).isEqualTo("dynamic batch");
+    assertThat(rewrite.get("changes").get(0).asString()).contains("made axis 0 of [x] dynamic");
+    assertThat(json.get("rewriteProof").asString()).contains("gave what the model gave");
+    assertThat(Cli.run("build", model, "--batch", "1:4:8").done().out())
+        .contains("rewrite", "dynamic batch: made axis 0 of [x] dynamic", "3 samples");
+  }
+
+  @Test
+  void refusesABatchThatANodeFixes() throws IOException {
+    Path model = Models.oneRow(folder, "Transpose", "x", 3, 1);
+    Cli.run("build", model, "--batch", "1:4:8")
+        .refused(2, "(Transpose) fixes the batch", "in axis 1", "without --batch");
+    assertThat(folder.resolve("one.sluice")).doesNotExist();
+  }
+
+  @Test
   void leavesOutTheProofOnRequest() throws IOException {
     JsonNode json =
         Cli.run("build", Models.product(folder), "--no-batching", "--json").done().json();

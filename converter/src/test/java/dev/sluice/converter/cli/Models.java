@@ -29,6 +29,18 @@ final class Models {
             .build());
   }
 
+  /** Exported for one row: {@code y = op(x[1,3])}, or with {@code w[3,2]}. */
+  static Path oneRow(Path folder, String op, String inputs, Object... dims) throws IOException {
+    return write(
+        folder.resolve("one.onnx"),
+        new TinyModel()
+            .input("x", ElementType.FLOAT, 1, 3)
+            .output("y", ElementType.FLOAT, dims)
+            .weights("w", new float[] {1, 2, 3, 4, 5, 6}, 3, 2)
+            .node(op, inputs, "y")
+            .build());
+  }
+
   /** Unbatched: {@code sum[h,w] = left + right}, both of any extents. */
   static Path sum(Path folder) throws IOException {
     return write(
