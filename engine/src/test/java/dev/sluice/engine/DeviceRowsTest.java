@@ -19,7 +19,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -136,10 +135,10 @@ class DeviceRowsTest {
   @Test
   void anExpiredRequest() throws Exception {
     try (Engine _ = open(LONG)) {
-      lender.deadlineIn(Duration.ofMillis(100));
+      lender.deadlineIn(Duration.ofMillis(500));
       lend();
       CompletionStage<Request> stage = lender.submit();
-      LockSupport.parkNanos(200_000_000);
+      Thread.sleep(600);
       runWriter();
       assertThat(
               catchThrowableOfType(
@@ -153,14 +152,14 @@ class DeviceRowsTest {
 
   @Test
   void anAbandonedRequest() throws Exception {
-    try (Engine _ = open(Duration.ofMillis(300))) {
+    try (Engine _ = open(Duration.ofSeconds(1))) {
       assertThat(lender.claim(1, LONG).admitted()).isTrue();
       lender.deviceInput(0, segment(x));
       lender.deviceOutput(0, segment(y));
-      LockSupport.parkNanos(200_000_000);
+      Thread.sleep(700);
       claimByWriter();
       while (engine.stats().quarantined() == 0) {
-        LockSupport.parkNanos(1_000_000);
+        Thread.sleep(1);
       }
       runAfterFreeing();
       assertThatThrownBy(() -> lender.deviceInput(0, MemorySegment.NULL))
@@ -205,7 +204,7 @@ class DeviceRowsTest {
                 }
               });
       caller.interrupt();
-      LockSupport.parkNanos(50_000_000);
+      Thread.sleep(50);
       assertThat(interrupted).isNotDone();
       runWriter();
       assertThat(interrupted.get(30, TimeUnit.SECONDS)).isTrue();
