@@ -4,7 +4,9 @@ import dev.sluice.engine.batch.BatchOptions;
 import dev.sluice.engine.batch.NanoClock;
 import dev.sluice.engine.cuda.CudaOptions;
 import dev.sluice.engine.cuda.GpuLibraries;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ForkJoinPool;
@@ -46,6 +48,16 @@ public final class EngineOptions {
   /** How a GPU serves. */
   public CudaOptions cuda() {
     return from.cuda;
+  }
+
+  /** Libraries with operators of their own, for the CPU. */
+  public List<Path> customOps() {
+    return from.customOps;
+  }
+
+  /** Whether the CPU gets a copy of the weights in the order that it likes best. */
+  public boolean prepacking() {
+    return from.prepacking;
   }
 
   /** Most rows of a batch; 0: measured. */
@@ -113,6 +125,8 @@ public final class EngineOptions {
     private String device = "auto";
     private GpuLibraries gpu;
     private CudaOptions cuda = CudaOptions.defaults();
+    private List<Path> customOps = List.of();
+    private boolean prepacking = true;
     private int maxBatch;
     private int lanes;
     private int threadsPerLane;
@@ -155,6 +169,27 @@ public final class EngineOptions {
     /** How a GPU serves. */
     public Builder cuda(CudaOptions value) {
       cuda = Objects.requireNonNull(value);
+      return this;
+    }
+
+    /**
+     * Shared libraries with operators that the CPU lacks, each with the entry point {@code
+     * RegisterCustomOps} of ONNX Runtime's custom operators. They are native code that runs in this
+     * process and stays loaded until it ends, so a package never names them: the caller does. A
+     * GPU's TensorRT has no use for them. None by default.
+     */
+    public Builder customOps(List<Path> libraries) {
+      customOps = List.copyOf(libraries);
+      return this;
+    }
+
+    /**
+     * Whether the CPU copies weights into the order that its kernels like best, true by default:
+     * runs of several rows become faster, opening takes longer, and the copies take as much memory
+     * as the weights, which could else stay shared pages of the package's file.
+     */
+    public Builder prepacking(boolean value) {
+      prepacking = value;
       return this;
     }
 
@@ -279,6 +314,8 @@ public final class EngineOptions {
       copy.device = device;
       copy.gpu = gpu;
       copy.cuda = cuda;
+      copy.customOps = customOps;
+      copy.prepacking = prepacking;
       copy.maxBatch = maxBatch;
       copy.lanes = lanes;
       copy.threadsPerLane = threadsPerLane;

@@ -245,7 +245,11 @@ final class PackageOpener {
                 opened.bytes(),
                 batched(opened));
     return StagedBackend.over(
-        CpuBackend.open(model, CpuOptions.ofThreads(threads)),
+        CpuBackend.open(
+            model,
+            CpuOptions.ofThreads(threads)
+                .withPrepacking(options.prepacking())
+                .withCustomOps(options.customOps())),
         batched(opened),
         opened.manifest().stages());
   }

@@ -55,6 +55,8 @@ final class FfmOrtApi implements OrtApi {
       handle("SetSessionLogSeverityLevel", JAVA_LONG, JAVA_LONG, JAVA_INT);
   private static final MethodHandle ADD_SESSION_CONFIG_ENTRY =
       handle("AddSessionConfigEntry", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
+  private static final MethodHandle REGISTER_CUSTOM_OPS_LIBRARY =
+      handle("RegisterCustomOpsLibrary_V2", JAVA_LONG, JAVA_LONG, JAVA_LONG);
   private static final MethodHandle ADD_EXTERNAL_INITIALIZERS_FROM_FILES_IN_MEMORY =
       handle(
           "AddExternalInitializersFromFilesInMemory",
@@ -281,6 +283,11 @@ final class FfmOrtApi implements OrtApi {
   @Override
   public long AddSessionConfigEntry(long options, long key, long value) {
     return call(ADD_SESSION_CONFIG_ENTRY, options, key, value);
+  }
+
+  @Override
+  public long RegisterCustomOpsLibrary_V2(long options, long path) {
+    return call(REGISTER_CUSTOM_OPS_LIBRARY, options, path);
   }
 
   @Override

@@ -67,6 +67,9 @@ public interface OrtApi {
   /** Sets one of the string options of {@code onnxruntime_session_options_config_keys.h}. */
   long AddSessionConfigEntry(long options, long key, long value);
 
+  /** Loads a library of operators, by its path; ONNX Runtime keeps it. */
+  long RegisterCustomOpsLibrary_V2(long options, long path);
+
   /** Gives the bytes of files that external weights lie in, by their {@code location}. */
   long AddExternalInitializersFromFilesInMemory(
       long options, long names, long buffers, long lengths, long count);

@@ -31,6 +31,13 @@ enum OrtErrorCode {
 
   private static final OrtErrorCode[] BY_CODE = values();
 
+  /** What ONNX Runtime says of an operator that it does not have, whatever the status. */
+  private static final String NO_OPERATOR = "is not a registered function/op";
+
+  private static final String LIBRARY_REMEDY =
+      "check the operator's name, domain and version, or load the library that has it (custom"
+          + " operators)";
+
   private final String remedy;
 
   OrtErrorCode(String remedy) {
@@ -65,6 +72,6 @@ enum OrtErrorCode {
         known ? BY_CODE[code].name() : "an unknown status",
         code,
         message,
-        known ? BY_CODE[code].remedy : "");
+        message.contains(NO_OPERATOR) ? LIBRARY_REMEDY : known ? BY_CODE[code].remedy : "");
   }
 }

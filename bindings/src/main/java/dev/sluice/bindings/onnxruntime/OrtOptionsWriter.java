@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import dev.sluice.bindings.NativeHandle;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -62,6 +63,14 @@ final class OrtOptionsWriter {
                 handle, arena.allocateFrom(key).address(), arena.allocateFrom(value).address()),
             "AddSessionConfigEntry",
             key + "=" + value));
+    for (Path library : options.customOps()) {
+      String path = library.toAbsolutePath().toString();
+      OrtErrorCode.check(
+          api,
+          api.RegisterCustomOpsLibrary_V2(handle, arena.allocateFrom(path).address()),
+          "RegisterCustomOpsLibrary_V2",
+          path);
+    }
     if (!options.externalFiles().isEmpty()) {
       addFiles(api, handle, new TreeMap<>(options.externalFiles()), arena);
     }

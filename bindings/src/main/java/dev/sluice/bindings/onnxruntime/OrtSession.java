@@ -101,6 +101,7 @@ public final class OrtSession implements AutoCloseable {
         + (options.externalFiles().isEmpty()
             ? ""
             : ", weights in memory " + options.externalFiles().keySet())
+        + (options.customOps().isEmpty() ? "" : ", operators of " + options.customOps())
         + (options.config().isEmpty() ? "" : ", " + options.config());
   }
 

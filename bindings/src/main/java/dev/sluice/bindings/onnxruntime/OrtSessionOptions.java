@@ -2,6 +2,7 @@ package dev.sluice.bindings.onnxruntime;
 
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 
@@ -19,6 +20,8 @@ import java.util.Objects;
  *     to, or null; the files there are mapped, not copied
  * @param externalFiles bytes of files of external weights by their {@code location}; copied while
  *     the session is made
+ * @param customOps shared libraries with operators of their own, each with the entry point {@code
+ *     RegisterCustomOps}; native code that ONNX Runtime loads and never unloads
  * @param config entries of {@code onnxruntime_session_options_config_keys.h}
  */
 public record OrtSessionOptions(
@@ -27,6 +30,7 @@ public record OrtSessionOptions(
     Optimization optimization,
     Path externalWeightsFolder,
     Map<String, MemorySegment> externalFiles,
+    List<Path> customOps,
     Map<String, String> config) {
 
   /** {@code GraphOptimizationLevel}. */
@@ -55,41 +59,54 @@ public record OrtSessionOptions(
     }
     Objects.requireNonNull(optimization, "optimization");
     externalFiles = Map.copyOf(externalFiles);
+    customOps = List.copyOf(customOps);
     config = Map.copyOf(config);
   }
 
   /** One thread, no spinning, all optimizations, weights inside the model. */
   public static OrtSessionOptions defaults() {
-    return new OrtSessionOptions(1, false, Optimization.ALL, null, Map.of(), Map.of());
+    return new OrtSessionOptions(1, false, Optimization.ALL, null, Map.of(), List.of(), Map.of());
   }
 
   /** These options with other threads. */
   public OrtSessionOptions withThreads(int newIntraOpThreads, boolean newSpinning) {
     return new OrtSessionOptions(
-        newIntraOpThreads, newSpinning, optimization, externalWeightsFolder, externalFiles, config);
+        newIntraOpThreads, newSpinning, optimization, externalWeightsFolder, externalFiles, customOps, config);
   }
 
   /** These options with another optimization level. */
   public OrtSessionOptions withOptimization(Optimization newOptimization) {
     return new OrtSessionOptions(
-        intraOpThreads, spinning, newOptimization, externalWeightsFolder, externalFiles, config);
+        intraOpThreads, spinning, newOptimization, externalWeightsFolder, externalFiles, customOps, config);
   }
 
   /** These options with external weights below a folder. */
   public OrtSessionOptions withExternalWeightsFolder(Path folder) {
     return new OrtSessionOptions(
-        intraOpThreads, spinning, optimization, folder, externalFiles, config);
+        intraOpThreads, spinning, optimization, folder, externalFiles, customOps, config);
   }
 
   /** These options with the bytes of files of external weights. */
   public OrtSessionOptions withExternalFiles(Map<String, MemorySegment> files) {
     return new OrtSessionOptions(
-        intraOpThreads, spinning, optimization, externalWeightsFolder, files, config);
+        intraOpThreads, spinning, optimization, externalWeightsFolder, files, customOps, config);
   }
 
   /** These options with other config entries. */
   public OrtSessionOptions withConfig(Map<String, String> newConfig) {
     return new OrtSessionOptions(
-        intraOpThreads, spinning, optimization, externalWeightsFolder, externalFiles, newConfig);
+        intraOpThreads, spinning, optimization, externalWeightsFolder, externalFiles, customOps, newConfig);
+  }
+
+  /** These options with libraries of operators. */
+  public OrtSessionOptions withCustomOps(List<Path> libraries) {
+    return new OrtSessionOptions(
+        intraOpThreads,
+        spinning,
+        optimization,
+        externalWeightsFolder,
+        externalFiles,
+        libraries,
+        config);
   }
 }

@@ -5,6 +5,7 @@ import dev.sluice.engine.format.Manifest.Range;
 import dev.sluice.engine.stage.InputStageSpec;
 import dev.sluice.engine.stage.OutputStageSpec;
 import java.lang.module.ModuleDescriptor;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -26,6 +27,7 @@ import java.util.regex.Pattern;
  * @param seed of the samples
  * @param inputStages what is done before the model, at most one for each input
  * @param outputStages what is done after the model, at most one for each output
+ * @param customOps libraries with operators that ONNX Runtime lacks; native code, which stays loaded
  */
 public record BuildOptions(
     Range rows,
@@ -35,7 +37,8 @@ public record BuildOptions(
     String producer,
     long seed,
     List<InputStageSpec> inputStages,
-    List<OutputStageSpec> outputStages) {
+    List<OutputStageSpec> outputStages,
+    List<Path> customOps) {
   private static final Pattern RANGE = Pattern.compile("(\\d{1,15})(?::(\\d{1,15}):(\\d{1,15}))?");
 
   /** Copies the collections. */
@@ -45,6 +48,7 @@ public record BuildOptions(
     shapes = Map.copyOf(shapes);
     inputStages = List.copyOf(inputStages);
     outputStages = List.copyOf(outputStages);
+    customOps = List.copyOf(customOps);
     if (rows.min() < 1) {
       throw new IllegalArgumentException("a batch has at least 1 row, but min is " + rows.min());
     }
@@ -53,7 +57,7 @@ public record BuildOptions(
   /** Up to 64 rows, shapes found by trying, batching where it can be proven. */
   public static BuildOptions defaults() {
     return new BuildOptions(
-        new Range(1, 16, 64), Map.of(), true, false, producer("sluice"), 1, List.of(), List.of());
+        new Range(1, 16, 64), Map.of(), true, false, producer("sluice"), 1, List.of(), List.of(), List.of());
   }
 
   /** The name with the version, which is known where this runs as a named module. */
@@ -68,7 +72,7 @@ public record BuildOptions(
    */
   public BuildOptions withRows(Range newRows) {
     return new BuildOptions(
-        newRows, shapes, batching, newRows.max() > 1, producer, seed, inputStages, outputStages);
+        newRows, shapes, batching, newRows.max() > 1, producer, seed, inputStages, outputStages, customOps);
   }
 
   /** These options with the shape of one more input. */
@@ -76,18 +80,18 @@ public record BuildOptions(
     Map<String, List<Range>> more = new LinkedHashMap<>(shapes);
     more.put(input, List.copyOf(dims));
     return new BuildOptions(
-        rows, more, batching, dynamicBatch, producer, seed, inputStages, outputStages);
+        rows, more, batching, dynamicBatch, producer, seed, inputStages, outputStages, customOps);
   }
 
   /** These options without the proof, so that the model runs unbatched. */
   public BuildOptions withoutBatching() {
-    return new BuildOptions(rows, shapes, false, false, producer, seed, inputStages, outputStages);
+    return new BuildOptions(rows, shapes, false, false, producer, seed, inputStages, outputStages, customOps);
   }
 
   /** These options with other samples. */
   public BuildOptions withSeed(long newSeed) {
     return new BuildOptions(
-        rows, shapes, batching, dynamicBatch, producer, newSeed, inputStages, outputStages);
+        rows, shapes, batching, dynamicBatch, producer, newSeed, inputStages, outputStages, customOps);
   }
 
   /** These options with one more stage before the model. */
@@ -95,7 +99,7 @@ public record BuildOptions(
     List<InputStageSpec> more = new ArrayList<>(inputStages);
     more.add(stage);
     return new BuildOptions(
-        rows, shapes, batching, dynamicBatch, producer, seed, more, outputStages);
+        rows, shapes, batching, dynamicBatch, producer, seed, more, outputStages, customOps);
   }
 
   /** These options with one more stage after the model. */
@@ -103,7 +107,21 @@ public record BuildOptions(
     List<OutputStageSpec> more = new ArrayList<>(outputStages);
     more.add(stage);
     return new BuildOptions(
-        rows, shapes, batching, dynamicBatch, producer, seed, inputStages, more);
+        rows, shapes, batching, dynamicBatch, producer, seed, inputStages, more, customOps);
+  }
+
+  /** These options with libraries of operators. */
+  public BuildOptions withCustomOps(List<Path> libraries) {
+    return new BuildOptions(
+        rows,
+        shapes,
+        batching,
+        dynamicBatch,
+        producer,
+        seed,
+        inputStages,
+        outputStages,
+        libraries);
   }
 
   /**

@@ -43,6 +43,12 @@ import java.util.Set;
 public final class ModelBuilder {
   static final String GRAPH_ENTRY = "graphs/cpu.onnx";
 
+  /**
+   * Most bytes of weights of which a copy is made for the sake of a few runs. Beyond, the runs read
+   * them where they are mapped: memory counts for more than their speed.
+   */
+  public static final long COPY_MAX_BYTES = 256L << 20;
+
   private OnnxModel model;
   private final Path packageFile;
   private final BuildOptions options;
@@ -146,7 +152,7 @@ public final class ModelBuilder {
       MemorySegment graph = MemorySegment.ofArray(layout.graph().toByteArray());
       writer.entry(GRAPH_ENTRY, graph);
       Trials trials;
-      try (OrtSession session = open(rewriting, graph, writer);
+      try (OrtSession session = open(rewriting, layout, graph, writer);
           Original original = original(rewriting, layout, data, shapes, writer)) {
         SampleRunner runner = new SampleRunner(session);
         SampleShapes rewritten = shapes(rewriting.model());
@@ -217,14 +223,19 @@ public final class ModelBuilder {
     return reports;
   }
 
-  private OrtSession open(Rewriting rewriting, MemorySegment graph, PackageWriter writer)
+  private OrtSession open(
+      Rewriting rewriting, WeightLayout layout, MemorySegment graph, PackageWriter writer)
       throws IOException, RewriteFailedException {
     Path folder = writer.stagedFile().getParent().toRealPath();
+    boolean copy = layout.sizeBytes() < COPY_MAX_BYTES;
     try {
       return OrtSession.open(
           OrtEnvironment.shared(),
           graph,
-          OrtSessionOptions.defaults().withExternalWeightsFolder(folder),
+          OrtSessionOptions.defaults()
+              .withExternalWeightsFolder(folder)
+              .withCustomOps(options.customOps())
+              .withConfig(copy ? Map.of() : Map.of("session.disable_prepacking", "1")),
           model.file().getFileName().toString());
     } catch (NativeException | UnsupportedOperationException e) {
       if (rewriting.isChanged()) {
@@ -249,7 +260,7 @@ public final class ModelBuilder {
     try {
       ModelProto graph = layout.original(model, rewriting.model(), data, beside);
       MemorySegment bytes = MemorySegment.ofArray(graph.toByteArray());
-      return new Original(open(rewriting, bytes, writer), rewriting, shapes, options.seed());
+      return new Original(open(rewriting, layout, bytes, writer), rewriting, shapes, options.seed());
     } finally {
       // The session has mapped it.
       Files.deleteIfExists(beside);

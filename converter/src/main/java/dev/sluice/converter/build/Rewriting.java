@@ -54,7 +54,7 @@ record Rewriting(OnnxModel original, OnnxModel model, long rows, List<Rewrite.Re
       throws IOException, RewriteFailedException {
     Graph graph;
     try {
-      graph = Graph.of(original.proto());
+      graph = Graph.of(original.proto(), options.customOps());
     } catch (NativeException | UnsupportedOperationException e) {
       // Where the model does not run either, that says why.
       String reason = "left as it is, ONNX Runtime tells no types: " + e.getMessage();

@@ -127,6 +127,11 @@ record WeightLayout(ModelProto graph, List<PackageWriter.Piece> pieces) {
     return finished(original, builder);
   }
 
+  /** How much memory the weights take. */
+  long sizeBytes() {
+    return pieces.stream().mapToLong(piece -> piece.data().byteSize()).sum();
+  }
+
   private static void write(Path file, List<PackageWriter.Piece> pieces) throws IOException {
     try (FileChannel channel =
         FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {

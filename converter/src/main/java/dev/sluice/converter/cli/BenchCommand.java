@@ -50,6 +50,7 @@ final class BenchCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private Output output;
   @Mixin private DeviceOption device;
+  @Mixin private CustomOps customOps;
 
   @Parameters(paramLabel = "PKG", description = "The package.")
   private Path packageFile;
@@ -104,7 +105,7 @@ final class BenchCommand implements Callable<Integer> {
           RunFailedException,
           InterruptedException {
     LoadPlan plan = plan();
-    EngineOptions options = device.engine().build();
+    EngineOptions options = device.engine().customOps(customOps.libraries()).build();
     try (SluicePackage opened = PackageReader.open(packageFile);
         Engine engine = Engine.open(packageFile, options)) {
       if (rows > engine.maxBatch()) {

@@ -42,6 +42,7 @@ final class BuildCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private Output output;
   @Mixin private PlanFlags plan;
+  @Mixin private CustomOps customOps;
 
   @Parameters(
       paramLabel = "MODEL.onnx|PKG",
@@ -109,7 +110,7 @@ final class BuildCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException, BackendException, BadInputException, PlanException {
     plan.check();
-    BuildOptions options = options();
+    BuildOptions options = options().withCustomOps(customOps.libraries());
     boolean packed = plan.wanted() && PackageFile.isPackage(model);
     if (packed) {
       checkMade();

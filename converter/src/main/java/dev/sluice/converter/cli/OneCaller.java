@@ -1,9 +1,13 @@
 package dev.sluice.converter.cli;
 
+import dev.sluice.converter.build.ModelBuilder;
 import dev.sluice.engine.EngineOptions;
 import dev.sluice.engine.Shape;
 import dev.sluice.engine.TensorSpec;
 import dev.sluice.engine.stage.InputStep;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -47,6 +51,11 @@ final class OneCaller {
         .claimTimeout(NO_HURRY)
         .readTimeout(NO_HURRY)
         .build();
+  }
+
+  /** Whether copies of a package's weights are worth their memory where it runs a few times. */
+  static boolean prepacks(Path packageFile) throws IOException {
+    return Files.size(packageFile) < ModelBuilder.COPY_MAX_BYTES;
   }
 
   /** Memory of a row: what callers write, and what stages make of it for the model. */

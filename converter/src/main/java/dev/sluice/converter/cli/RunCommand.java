@@ -31,6 +31,7 @@ import picocli.CommandLine.Parameters;
 final class RunCommand implements Callable<Integer> {
   @Mixin private Output output;
   @Mixin private DeviceOption device;
+  @Mixin private CustomOps customOps;
 
   @Parameters(paramLabel = "PKG", description = "The package.")
   private Path packageFile;
@@ -58,7 +59,12 @@ final class RunCommand implements Callable<Integer> {
     }
     Served served = Served.of(packageFile);
     RunInputs given = RunInputs.read(inputs, served);
-    EngineOptions options = OneCaller.options(device.engine(), served, List.of(given));
+    EngineOptions.Builder named =
+        device
+            .engine()
+            .customOps(customOps.libraries())
+            .prepacking(OneCaller.prepacks(packageFile));
+    EngineOptions options = OneCaller.options(named, served, List.of(given));
     try (Engine engine = Engine.open(packageFile, options)) {
       long startNs = System.nanoTime();
       List<Tensor> results = PackageRun.of(engine, given, false);

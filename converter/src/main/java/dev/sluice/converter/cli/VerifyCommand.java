@@ -45,6 +45,7 @@ final class VerifyCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private Output output;
   @Mixin private DeviceOption device;
+  @Mixin private CustomOps customOps;
 
   @Parameters(paramLabel = "PKG", description = "The package.")
   private Path packageFile;
@@ -146,9 +147,8 @@ final class VerifyCommand implements Callable<Integer> {
     boolean single = served.batched() || other.batched();
     // The reference is the CPU's, so that a GPU is not held against itself.
     EngineOptions.Builder onCpu = EngineOptions.builder().device(DeviceOption.CPU);
-    try (Engine engine =
-            Engine.open(packageFile, OneCaller.options(device.engine(), served, ownData));
-        Engine reference = Engine.open(referenceFile, OneCaller.options(onCpu, other, otherData))) {
+    try (Engine engine = open(packageFile, device.engine(), served, ownData);
+        Engine reference = open(referenceFile, onCpu, other, otherData)) {
       for (int n = 0; n < ownData.size(); n++) {
         List<Tensor> actual = PackageRun.of(engine, ownData.get(n), single);
         List<Tensor> expected = PackageRun.of(reference, otherData.get(n), single);
@@ -165,12 +165,21 @@ final class VerifyCommand implements Callable<Integer> {
     return problems.isEmpty() ? 0 : Failures.BELOW_BAR;
   }
 
+  private Engine open(
+      Path file, EngineOptions.Builder on, Served served, List<RunInputs> inputs)
+      throws IOException, BackendException, BadInputException {
+    EngineOptions.Builder named =
+        on.customOps(customOps.libraries()).prepacking(OneCaller.prepacks(file));
+    return Engine.open(file, OneCaller.options(named, served, inputs));
+  }
+
   /** The package to compare with; a model is packed as it is, without batching, in the folder. */
-  private Path reference(Path folder) throws IOException {
+  private Path reference(Path folder) throws IOException, BadInputException {
     if (!against.toString().toLowerCase(Locale.ROOT).endsWith(".onnx")) {
       return against;
     }
-    BuildOptions options = BuildOptions.defaults().withoutBatching();
+    BuildOptions options =
+        BuildOptions.defaults().withoutBatching().withCustomOps(customOps.libraries());
     try (SluicePackage opened = PackageReader.open(packageFile)) {
       Manifest manifest = opened.manifest();
       for (var shape : manifest.profile().shapes().entrySet()) {

@@ -69,7 +69,7 @@ public final class DynamicBatch implements Rewrite {
     boolean literal =
         inputs.stream()
             .allMatch(input -> input.dims().stream().skip(1).allMatch(dim -> dim.extent() >= 0));
-    OneNode inference = new OneNode(graph.model());
+    OneNode inference = new OneNode(graph);
     BatchFixedException first = null;
     for (List<Shape> sample : shapes) {
       List<Shape> whole = sample.stream().map(shape -> shape.withDim(0, rows)).toList();

@@ -72,7 +72,7 @@ final class Evaluator {
     wanted.forEach(name -> graph.addOutput(ValueInfoProto.newBuilder().setName(name)));
     byte[] bytes = shell(model).setGraph(graph).build().toByteArray();
     Map<String, TensorProto> results = new LinkedHashMap<>();
-    try (OrtSession session = TypeInference.open(bytes, "constants")) {
+    try (OrtSession session = TypeInference.open(bytes, List.of(), "constants")) {
       List<OrtValue> values = session.run(List.of());
       try {
         List<String> names = new ArrayList<>(wanted);

@@ -8,6 +8,7 @@ import dev.sluice.converter.onnx.proto.Onnx.ModelProto;
 import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
 import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
 import dev.sluice.converter.onnx.proto.Onnx.ValueInfoProto;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -28,6 +29,7 @@ import java.util.Set;
  */
 public final class Graph {
   private final ModelProto model;
+  private final List<Path> customOps;
   private final List<NodeProto> nodes;
   private final Map<String, TensorProto> initializers = new LinkedHashMap<>();
   private final List<String> inputs = new ArrayList<>();
@@ -36,7 +38,8 @@ public final class Graph {
   private final Map<String, List<Integer>> consumers = new HashMap<>();
   private final Map<String, OnnxModel.Value> types;
 
-  private Graph(ModelProto model, Map<String, OnnxModel.Value> types) {
+  private Graph(ModelProto model, List<Path> customOps, Map<String, OnnxModel.Value> types) {
+    this.customOps = List.copyOf(customOps);
     this.types = types;
     GraphProto graph = model.getGraph();
     graph.getInitializerList().forEach(tensor -> initializers.put(tensor.getName(), tensor));
@@ -68,12 +71,28 @@ public final class Graph {
    * @throws UnsupportedOperationException when a value has an element type that has no name here
    */
   public static Graph of(ModelProto model) {
-    return new Graph(model, TypeInference.infer(model));
+    return of(model, List.of());
+  }
+
+  /**
+   * The graph of a model with operators out of libraries.
+   *
+   * @param customOps the libraries
+   * @throws NativeException when ONNX Runtime refuses a library, or the model without its weights
+   * @throws UnsupportedOperationException when a value has an element type that has no name here
+   */
+  public static Graph of(ModelProto model, List<Path> customOps) {
+    return new Graph(model, customOps, TypeInference.infer(model, customOps));
   }
 
   /** The whole model; its nodes are those of {@link #nodes}. */
   public ModelProto model() {
     return model;
+  }
+
+  /** Libraries of operators that are not ONNX Runtime's own. */
+  List<Path> customOps() {
+    return customOps;
   }
 
   /** All nodes, each after those whose results it takes. */

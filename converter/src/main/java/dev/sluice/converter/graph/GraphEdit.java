@@ -104,6 +104,6 @@ public final class GraphEdit {
     ModelProto.Builder model = graph.model().toBuilder().setGraph(proto);
     List<FunctionProto> kept = model.getFunctionsList().stream().filter(functions).toList();
     model.clearFunctions().addAllFunctions(kept);
-    return Graph.of(model.build());
+    return Graph.of(model.build(), graph.customOps());
   }
 }

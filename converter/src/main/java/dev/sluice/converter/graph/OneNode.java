@@ -10,6 +10,7 @@ import dev.sluice.converter.onnx.proto.Onnx.ModelProto;
 import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
 import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
 import dev.sluice.converter.onnx.proto.Onnx.ValueInfoProto;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -28,10 +29,12 @@ final class OneNode {
   private static final long MAX_COMPUTED_ELEMENTS = 4096;
 
   private final ModelProto model;
+  private final List<Path> customOps;
   private final Map<ByteString, List<Edge>> seen = new HashMap<>();
 
-  OneNode(ModelProto model) {
-    this.model = model;
+  OneNode(Graph graph) {
+    this.model = graph.model();
+    this.customOps = graph.customOps();
   }
 
   /**
@@ -127,7 +130,7 @@ final class OneNode {
     Map<String, Edge> results = new HashMap<>();
     byte[] bytes = Evaluator.shell(model).setGraph(graph).build().toByteArray();
     boolean known = graph.getInputCount() == 0 && Evaluator.isPure(node);
-    try (OrtSession session = TypeInference.open(bytes, node.getOpType())) {
+    try (OrtSession session = TypeInference.open(bytes, customOps, node.getOpType())) {
       for (OrtValueInfo info : session.outputs()) {
         if (info.kind() == OnnxType.TENSOR) {
           long[] dims =

@@ -17,6 +17,7 @@ import dev.sluice.converter.onnx.proto.Onnx.TypeProto;
 import dev.sluice.converter.onnx.proto.Onnx.ValueInfoProto;
 import dev.sluice.engine.Shape;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -44,10 +45,10 @@ final class TypeInference {
    * @throws NativeException when ONNX Runtime refuses the model
    * @throws UnsupportedOperationException when a value has an element type that has no name here
    */
-  static Map<String, OnnxModel.Value> infer(ModelProto model) {
+  static Map<String, OnnxModel.Value> infer(ModelProto model, List<Path> customOps) {
     Map<String, OnnxModel.Value> types = new HashMap<>();
     byte[] bytes = bare(model).toByteArray();
-    try (OrtSession session = open(bytes, "the types of " + model.getGraph().getName())) {
+    try (OrtSession session = open(bytes, customOps, "the types of " + model.getGraph().getName())) {
       session.outputs().forEach(info -> add(types, info));
       session.inputs().forEach(info -> add(types, info));
     }
@@ -61,12 +62,13 @@ final class TypeInference {
   }
 
   /** A session that leaves the graph as it is, and prepares nothing for speed. */
-  static OrtSession open(byte[] model, String label) {
+  static OrtSession open(byte[] model, List<Path> customOps, String label) {
     return OrtSession.open(
         OrtEnvironment.shared(),
         MemorySegment.ofArray(model),
         OrtSessionOptions.defaults()
             .withOptimization(OrtSessionOptions.Optimization.NONE)
+            .withCustomOps(customOps)
             .withConfig(Map.of("session.disable_prepacking", "1")),
         label);
   }

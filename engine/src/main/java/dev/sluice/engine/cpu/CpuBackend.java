@@ -20,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -101,10 +102,15 @@ public final class CpuBackend implements Backend {
   }
 
   private static OrtSessionOptions sessionOptions(CpuModel model, CpuOptions options) {
+    Map<String, String> config = new HashMap<>(options.sessionConfig());
+    if (!options.prepacking()) {
+      config.put("session.disable_prepacking", "1");
+    }
     OrtSessionOptions result =
         OrtSessionOptions.defaults()
             .withThreads(options.intraOpThreads(), options.spinning())
-            .withConfig(options.sessionConfig());
+            .withCustomOps(options.customOps())
+            .withConfig(config);
     if (!model.hasExternalWeights()) {
       return result;
     }

@@ -1,5 +1,7 @@
 package dev.sluice.engine.cpu;
 
+import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -11,15 +13,24 @@ import java.util.Map;
  *     per physical core
  * @param spinning whether idle threads of the pool spin; one run then leaves them burning for tens
  *     of milliseconds, which slows every other session
+ * @param prepacking whether weights are copied into the order that the kernels like best: faster
+ *     runs of several rows, for as much memory again as the weights take and a longer opening
+ * @param customOps libraries with operators of their own; native code, which stays loaded
  * @param sessionConfig further config entries of ONNX Runtime's session
  */
-public record CpuOptions(int intraOpThreads, boolean spinning, Map<String, String> sessionConfig) {
+public record CpuOptions(
+    int intraOpThreads,
+    boolean spinning,
+    boolean prepacking,
+    List<Path> customOps,
+    Map<String, String> sessionConfig) {
   /** Copies the map and checks the threads. */
   public CpuOptions {
     if (intraOpThreads < 0) {
       throw new IllegalArgumentException(
           "intraOpThreads is " + intraOpThreads + ", but must be at least 0");
     }
+    customOps = List.copyOf(customOps);
     sessionConfig = Map.copyOf(sessionConfig);
   }
 
@@ -30,6 +41,16 @@ public record CpuOptions(int intraOpThreads, boolean spinning, Map<String, Strin
 
   /** This many threads, not spinning. */
   public static CpuOptions ofThreads(int intraOpThreads) {
-    return new CpuOptions(intraOpThreads, false, Map.of());
+    return new CpuOptions(intraOpThreads, false, true, List.of(), Map.of());
+  }
+
+  /** These options with or without the copy of the weights. */
+  public CpuOptions withPrepacking(boolean newPrepacking) {
+    return new CpuOptions(intraOpThreads, spinning, newPrepacking, customOps, sessionConfig);
+  }
+
+  /** These options with libraries of operators. */
+  public CpuOptions withCustomOps(List<Path> libraries) {
+    return new CpuOptions(intraOpThreads, spinning, prepacking, libraries, sessionConfig);
   }
 }
