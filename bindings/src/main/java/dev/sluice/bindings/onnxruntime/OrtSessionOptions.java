@@ -71,13 +71,25 @@ public record OrtSessionOptions(
   /** These options with other threads. */
   public OrtSessionOptions withThreads(int newIntraOpThreads, boolean newSpinning) {
     return new OrtSessionOptions(
-        newIntraOpThreads, newSpinning, optimization, externalWeightsFolder, externalFiles, customOps, config);
+        newIntraOpThreads,
+        newSpinning,
+        optimization,
+        externalWeightsFolder,
+        externalFiles,
+        customOps,
+        config);
   }
 
   /** These options with another optimization level. */
   public OrtSessionOptions withOptimization(Optimization newOptimization) {
     return new OrtSessionOptions(
-        intraOpThreads, spinning, newOptimization, externalWeightsFolder, externalFiles, customOps, config);
+        intraOpThreads,
+        spinning,
+        newOptimization,
+        externalWeightsFolder,
+        externalFiles,
+        customOps,
+        config);
   }
 
   /** These options with external weights below a folder. */
@@ -95,7 +107,13 @@ public record OrtSessionOptions(
   /** These options with other config entries. */
   public OrtSessionOptions withConfig(Map<String, String> newConfig) {
     return new OrtSessionOptions(
-        intraOpThreads, spinning, optimization, externalWeightsFolder, externalFiles, customOps, newConfig);
+        intraOpThreads,
+        spinning,
+        optimization,
+        externalWeightsFolder,
+        externalFiles,
+        customOps,
+        newConfig);
   }
 
   /** These options with libraries of operators. */

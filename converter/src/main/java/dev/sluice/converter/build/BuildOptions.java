@@ -27,7 +27,8 @@ import java.util.regex.Pattern;
  * @param seed of the samples
  * @param inputStages what is done before the model, at most one for each input
  * @param outputStages what is done after the model, at most one for each output
- * @param customOps libraries with operators that ONNX Runtime lacks; native code, which stays loaded
+ * @param customOps libraries with operators that ONNX Runtime lacks; native code, which stays
+ *     loaded
  */
 public record BuildOptions(
     Range rows,
@@ -57,7 +58,15 @@ public record BuildOptions(
   /** Up to 64 rows, shapes found by trying, batching where it can be proven. */
   public static BuildOptions defaults() {
     return new BuildOptions(
-        new Range(1, 16, 64), Map.of(), true, false, producer("sluice"), 1, List.of(), List.of(), List.of());
+        new Range(1, 16, 64),
+        Map.of(),
+        true,
+        false,
+        producer("sluice"),
+        1,
+        List.of(),
+        List.of(),
+        List.of());
   }
 
   /** The name with the version, which is known where this runs as a named module. */
@@ -72,7 +81,15 @@ public record BuildOptions(
    */
   public BuildOptions withRows(Range newRows) {
     return new BuildOptions(
-        newRows, shapes, batching, newRows.max() > 1, producer, seed, inputStages, outputStages, customOps);
+        newRows,
+        shapes,
+        batching,
+        newRows.max() > 1,
+        producer,
+        seed,
+        inputStages,
+        outputStages,
+        customOps);
   }
 
   /** These options with the shape of one more input. */
@@ -85,13 +102,22 @@ public record BuildOptions(
 
   /** These options without the proof, so that the model runs unbatched. */
   public BuildOptions withoutBatching() {
-    return new BuildOptions(rows, shapes, false, false, producer, seed, inputStages, outputStages, customOps);
+    return new BuildOptions(
+        rows, shapes, false, false, producer, seed, inputStages, outputStages, customOps);
   }
 
   /** These options with other samples. */
   public BuildOptions withSeed(long newSeed) {
     return new BuildOptions(
-        rows, shapes, batching, dynamicBatch, producer, newSeed, inputStages, outputStages, customOps);
+        rows,
+        shapes,
+        batching,
+        dynamicBatch,
+        producer,
+        newSeed,
+        inputStages,
+        outputStages,
+        customOps);
   }
 
   /** These options with one more stage before the model. */
@@ -113,15 +139,7 @@ public record BuildOptions(
   /** These options with libraries of operators. */
   public BuildOptions withCustomOps(List<Path> libraries) {
     return new BuildOptions(
-        rows,
-        shapes,
-        batching,
-        dynamicBatch,
-        producer,
-        seed,
-        inputStages,
-        outputStages,
-        libraries);
+        rows, shapes, batching, dynamicBatch, producer, seed, inputStages, outputStages, libraries);
   }
 
   /**

@@ -260,7 +260,8 @@ public final class ModelBuilder {
     try {
       ModelProto graph = layout.original(model, rewriting.model(), data, beside);
       MemorySegment bytes = MemorySegment.ofArray(graph.toByteArray());
-      return new Original(open(rewriting, layout, bytes, writer), rewriting, shapes, options.seed());
+      return new Original(
+          open(rewriting, layout, bytes, writer), rewriting, shapes, options.seed());
     } finally {
       // The session has mapped it.
       Files.deleteIfExists(beside);

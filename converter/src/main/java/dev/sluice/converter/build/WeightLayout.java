@@ -3,8 +3,10 @@ package dev.sluice.converter.build;
 import dev.sluice.bindings.ElementType;
 import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.converter.onnx.TensorData;
+import dev.sluice.converter.onnx.proto.Onnx.AttributeProto;
 import dev.sluice.converter.onnx.proto.Onnx.GraphProto;
 import dev.sluice.converter.onnx.proto.Onnx.ModelProto;
+import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
 import dev.sluice.converter.onnx.proto.Onnx.StringStringEntryProto;
 import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
 import dev.sluice.converter.onnx.proto.Onnx.ValueInfoProto;
@@ -59,6 +61,7 @@ record WeightLayout(ModelProto graph, List<PackageWriter.Piece> pieces) {
   static WeightLayout of(OnnxModel model, String location, TensorData data) throws IOException {
     GraphProto source = model.proto().getGraph();
     GraphProto.Builder graph = source.toBuilder().clearInitializer();
+    bringIn(graph, data);
     List<PackageWriter.Piece> pieces = new ArrayList<>();
     long position = PackageWriter.weightsOffset();
     for (TensorProto tensor : source.getInitializerList()) {
@@ -97,6 +100,7 @@ record WeightLayout(ModelProto graph, List<PackageWriter.Piece> pieces) {
     Map<String, TensorProto> placed = byName(graph.getGraph());
     GraphProto source = original.proto().getGraph();
     GraphProto.Builder builder = source.toBuilder().clearInitializer();
+    bringIn(builder, data);
     List<PackageWriter.Piece> lacking = new ArrayList<>();
     long position = 0;
     for (TensorProto tensor : source.getInitializerList()) {
@@ -125,6 +129,18 @@ record WeightLayout(ModelProto graph, List<PackageWriter.Piece> pieces) {
       write(beside, lacking);
     }
     return finished(original, builder);
+  }
+
+  /** ONNX Runtime wants the data of a Constant node inside of it. */
+  private static void bringIn(GraphProto.Builder graph, TensorData data) throws IOException {
+    for (NodeProto.Builder node : graph.getNodeBuilderList()) {
+      for (AttributeProto.Builder attribute : node.getAttributeBuilderList()) {
+        if (attribute.getT().getDataLocation() == TensorProto.DataLocation.EXTERNAL) {
+          TensorProto tensor = attribute.getT();
+          attribute.setT(bare(tensor).setRawData(TensorData.copy(data.bytes(tensor))));
+        }
+      }
+    }
   }
 
   /** How much memory the weights take. */

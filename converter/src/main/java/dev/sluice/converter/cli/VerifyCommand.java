@@ -165,8 +165,7 @@ final class VerifyCommand implements Callable<Integer> {
     return problems.isEmpty() ? 0 : Failures.BELOW_BAR;
   }
 
-  private Engine open(
-      Path file, EngineOptions.Builder on, Served served, List<RunInputs> inputs)
+  private Engine open(Path file, EngineOptions.Builder on, Served served, List<RunInputs> inputs)
       throws IOException, BackendException, BadInputException {
     EngineOptions.Builder named =
         on.customOps(customOps.libraries()).prepacking(OneCaller.prepacks(file));

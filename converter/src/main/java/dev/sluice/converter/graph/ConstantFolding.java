@@ -73,7 +73,8 @@ public final class ConstantFolding implements Rewrite {
       if (constant != null) {
         made.put(node.getOutput(0), constant.toBuilder().setName(node.getOutput(0)).build());
         moved.add(i);
-        if (isSmall(graph, node.getOutput(0))) {
+        if (isSmall(graph, node.getOutput(0))
+            && constant.getDataLocation() != TensorProto.DataLocation.EXTERNAL) {
           known.put(node.getOutput(0), made.get(node.getOutput(0)));
         }
       } else if (shape != null) {

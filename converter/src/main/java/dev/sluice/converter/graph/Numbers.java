@@ -35,10 +35,13 @@ final class Numbers {
         .build();
   }
 
-  /** The elements of a tensor of int64 or int32; null for another type. */
+  /**
+   * The elements of a tensor of int64 or int32; null for another type, or where they lie in a file.
+   */
   static long[] read(TensorProto tensor) {
     boolean wide = tensor.getDataType() == ElementType.INT64.code();
-    if (!wide && tensor.getDataType() != ElementType.INT32.code()) {
+    boolean elsewhere = tensor.getDataLocation() == TensorProto.DataLocation.EXTERNAL;
+    if (elsewhere || (!wide && tensor.getDataType() != ElementType.INT32.code())) {
       return null;
     }
     if (!tensor.hasRawData()) {

@@ -48,7 +48,8 @@ final class TypeInference {
   static Map<String, OnnxModel.Value> infer(ModelProto model, List<Path> customOps) {
     Map<String, OnnxModel.Value> types = new HashMap<>();
     byte[] bytes = bare(model).toByteArray();
-    try (OrtSession session = open(bytes, customOps, "the types of " + model.getGraph().getName())) {
+    try (OrtSession session =
+        open(bytes, customOps, "the types of " + model.getGraph().getName())) {
       session.outputs().forEach(info -> add(types, info));
       session.inputs().forEach(info -> add(types, info));
     }

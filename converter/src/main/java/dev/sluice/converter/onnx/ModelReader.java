@@ -4,10 +4,14 @@ import com.google.protobuf.CodedInputStream;
 import com.google.protobuf.InvalidProtocolBufferException;
 import dev.sluice.converter.onnx.proto.Onnx.ModelProto;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 
 /**
  * Reads ONNX files. What is in the file is not trusted: a file that is something else, is cut off
@@ -20,11 +24,19 @@ public final class ModelReader {
   private static final int MAX_NESTING = 100;
 
   private static final int HEAD_BYTES = 512;
+  private static final int TAIL_BYTES = 64 << 10;
+
+  /** Files from here on are mapped, and their weights stay out of the heap. */
+  private static final long CUT_FILE_BYTES = 1 << 20;
+
+  /** Tensors from here on are weights: no shape is computed from so many numbers. */
+  private static final long CUT_TENSOR_BYTES = 64 << 10;
 
   private ModelReader() {}
 
   /**
-   * Reads a model; its large tensors stay where they are until they are asked for.
+   * Reads a model. Its weights stay in their files, the model's own as well, until they are asked
+   * for.
    *
    * @param file an ONNX model
    * @throws ModelException when the file is no model, or one that can't be served
@@ -37,20 +49,55 @@ public final class ModelReader {
     if (!Files.isRegularFile(file)) {
       throw new ModelException(file, "is not a regular file; name an ONNX model");
     }
-    long sizeBytes = Files.size(file);
-    if (sizeBytes > Integer.MAX_VALUE - 8) {
+    FileState before = FileState.of(file);
+    if (before.sizeBytes() > Integer.MAX_VALUE - 8) {
       throw new ModelException(
           file,
           "has "
-              + sizeBytes
+              + before.sizeBytes()
               + " bytes, a model has at most 2 GiB; export it with its weights as external data");
     }
     try {
-      return read(file, Files.readAllBytes(file));
+      if (before.sizeBytes() >= CUT_FILE_BYTES) {
+        return read(file, cut(file, before), " beside the weights");
+      }
+      byte[] bytes = Files.readAllBytes(file);
+      before.check(file, file, null);
+      return read(file, bytes, "");
     } catch (OutOfMemoryError e) {
       throw new ModelException(
-          file, "of " + sizeBytes + " bytes does not fit the Java heap; raise it with -Xmx", e);
+          file,
+          "of " + before.sizeBytes() + " bytes does not fit the Java heap; raise it with -Xmx",
+          e);
     }
+  }
+
+  /** The bytes of a file without its large weights, to which there are references instead. */
+  private static byte[] cut(Path file, FileState state) throws IOException {
+    try (Arena arena = Arena.ofConfined();
+        FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+      MemorySegment whole = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+      byte[] rest;
+      try {
+        rest = WeightCutter.cut(whole, CUT_TENSOR_BYTES, TensorData.own(state));
+      } catch (WeightCutter.MalformedException e) {
+        throw new ModelException(
+            file,
+            "byte " + e.position() + " of " + whole.byteSize() + ": " + describe(ends(whole)),
+            e);
+      }
+      state.check(file, file, null);
+      return rest;
+    }
+  }
+
+  /** The first bytes and the last ones, which tell kinds of files apart. */
+  private static byte[] ends(MemorySegment whole) {
+    byte[] ends = new byte[HEAD_BYTES + TAIL_BYTES];
+    MemorySegment both = MemorySegment.ofArray(ends);
+    MemorySegment.copy(whole, 0, both, 0, HEAD_BYTES);
+    MemorySegment.copy(whole, whole.byteSize() - TAIL_BYTES, both, HEAD_BYTES, TAIL_BYTES);
+    return ends;
   }
 
   /**
@@ -61,7 +108,11 @@ public final class ModelReader {
    * @throws ModelException when they are no model, or one that can't be served
    */
   public static OnnxModel read(Path file, byte[] bytes) throws ModelException {
-    ModelProto proto = parse(file, bytes);
+    return read(file, bytes, "");
+  }
+
+  private static OnnxModel read(Path file, byte[] bytes, String part) throws ModelException {
+    ModelProto proto = parse(file, bytes, part);
     if (!proto.hasGraph()
         || proto.getGraph().getOutputCount() == 0
         || !proto.hasIrVersion()
@@ -71,7 +122,7 @@ public final class ModelReader {
     return new OnnxModel(file, proto);
   }
 
-  private static ModelProto parse(Path file, byte[] bytes) throws ModelException {
+  private static ModelProto parse(Path file, byte[] bytes, String part) throws ModelException {
     CodedInputStream in = CodedInputStream.newInstance(bytes);
     in.setRecursionLimit(MAX_NESTING);
     // Tensors become views of the array instead of copies.
@@ -86,6 +137,7 @@ public final class ModelReader {
               + Math.min(in.getTotalBytesRead(), bytes.length)
               + " of "
               + bytes.length
+              + part
               + ": "
               + kind
               + " ("

@@ -26,6 +26,8 @@ import java.util.Map;
  * <p>Thread safety: used by one thread.
  */
 public final class TensorData {
+  private static final String OWN = "\0model ";
+
   private final Path model;
   private final Arena arena;
   private final Map<String, MemorySegment> externalFiles = new HashMap<>();
@@ -170,7 +172,7 @@ public final class TensorData {
     String location = field(tensor.getExternalDataList(), "location", "");
     MemorySegment whole = externalFiles.get(location);
     if (whole == null) {
-      whole = map(tensor, location);
+      whole = location.startsWith(OWN) ? mapOwn(tensor, location) : map(tensor, location);
       externalFiles.put(location, whole);
     }
     long offset;
@@ -196,6 +198,21 @@ public final class TensorData {
           null);
     }
     return whole.asSlice(offset, length);
+  }
+
+  /** How a reference calls the model's own file: no path holds a zero. */
+  static String own(FileState state) {
+    return OWN + state;
+  }
+
+  /** Maps the model's own file, which must be what it was when it was read. */
+  private MemorySegment mapOwn(TensorProto tensor, String location) throws IOException {
+    try (FileChannel channel = FileChannel.open(model, StandardOpenOption.READ)) {
+      if (!location.equals(own(FileState.of(model)))) {
+        throw refuse(tensor, "was changed while it was read; try again", null);
+      }
+      return channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+    }
   }
 
   /** Maps a file that must lie inside of the model's folder, links resolved. */

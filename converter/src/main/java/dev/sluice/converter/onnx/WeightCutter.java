@@ -56,12 +56,11 @@ final class WeightCutter {
   /** A message of which parts are replaced. */
   @FunctionalInterface
   private interface Part {
-    /** The new value of a field, null where it stays, {@link #NOTHING} where it goes. */
+    /** The new value of a field, or null where it stays. */
     byte[] replaced(Field field) throws MalformedException;
   }
 
   private static final int MAX_VARINT_BYTES = 10;
-  private static final byte[] NOTHING = {};
 
   /** What an array surely holds. */
   private static final long MAX_ARRAY_BYTES = Integer.MAX_VALUE - 64;
@@ -175,12 +174,10 @@ final class WeightCutter {
     if (data == null || data.sizeBytes() < minBytes || !isRaw(data.number(), dataType)) {
       return null;
     }
-    Field cut = data;
     ByteArrayOutputStream out = new ByteArrayOutputStream();
-    out.writeBytes(
-        message(
-            tensor.value(), tensor.end(), field -> field.start() == cut.start() ? NOTHING : null));
-    out.writeBytes(reference(cut));
+    copy(tensor.value(), data.start(), out);
+    copy(data.end(), tensor.end(), out);
+    out.writeBytes(reference(data));
     return out.toByteArray();
   }
 
@@ -218,11 +215,9 @@ final class WeightCutter {
       if (replacement != null) {
         copy(copied, field.start(), out);
         copied = field.end();
-        if (replacement != NOTHING) {
-          writeVarint(field.number() << 3 | field.wireType(), out);
-          writeVarint(replacement.length, out);
-          out.writeBytes(replacement);
-        }
+        writeVarint(field.number() << 3 | field.wireType(), out);
+        writeVarint(replacement.length, out);
+        out.writeBytes(replacement);
       }
       at = field.end();
     }

@@ -96,8 +96,17 @@ class CustomOpsTest {
         .containsExactly(1, 2, 3, 4, 0.5f, 6);
     var verified =
         Cli.run(
-                "verify", packed, "--against", model, "--data", folder.toString(), "--max-abs", "0",
-                "--custom-ops", library, "--json")
+                "verify",
+                packed,
+                "--against",
+                model,
+                "--data",
+                folder.toString(),
+                "--max-abs",
+                "0",
+                "--custom-ops",
+                library,
+                "--json")
             .json();
     assertThat(verified.at("/ok").asBoolean()).isTrue();
     Cli.run("bench", packed, "--duration", "0.2", "--custom-ops", library).done();
