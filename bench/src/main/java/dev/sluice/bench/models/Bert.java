@@ -33,7 +33,8 @@ public record Bert(
     int layers,
     int heads,
     int inner,
-    int sequence) {
+    int sequence)
+    implements Network {
   private static final int TOKEN_TYPES = 2;
 
   /** What Hugging Face's configuration of BERT has. */
@@ -67,9 +68,9 @@ public record Bert(
     return new Bert("bert-base", 30_522, 512, 768, 12, 12, 3072, sequence);
   }
 
-  /** The graph. */
-  public GeneratedModel model() {
-    return new Graph(this).model();
+  @Override
+  public GeneratedModel model(long batch) {
+    return new Graph(this, batch).model();
   }
 
   /** The graph while it is built. */
@@ -78,9 +79,9 @@ public record Bert(
     private final NetworkBuilder network;
     private final OnnxGraph graph;
 
-    Graph(Bert bert) {
+    Graph(Bert bert, long batch) {
       this.bert = bert;
-      network = new NetworkBuilder(bert.name);
+      network = new NetworkBuilder(bert.name, batch);
       graph = network.graph();
     }
 
@@ -91,8 +92,9 @@ public record Bert(
       String types = network.input("token_type_ids", ElementType.INT64, TOKEN_TYPES, sequence);
       graph.output("last_hidden_state", ElementType.FLOAT, sequence, bert.hidden);
       graph.output("pooler_output", ElementType.FLOAT, bert.hidden);
-      network.constant("heads", new long[] {0, 0, bert.heads, bert.hidden / bert.heads}, 4);
-      network.constant("tokens", new long[] {0, 0, bert.hidden}, 3);
+      long rows = network.reshapedBatch();
+      network.constant("heads", new long[] {rows, 0, bert.heads, bert.hidden / bert.heads}, 4);
+      network.constant("tokens", new long[] {rows, 0, bert.hidden}, 3);
       network.constant("scale", (float) Math.sqrt((double) bert.hidden / bert.heads));
       network.constant("half", 0.5f);
       network.constant("one", 1);

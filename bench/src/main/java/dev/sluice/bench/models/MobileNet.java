@@ -23,7 +23,8 @@ import java.util.List;
  * @param side of the image
  */
 public record MobileNet(
-    String name, int stem, List<Stage> stages, int last, int classes, int side) {
+    String name, int stem, List<Stage> stages, int last, int classes, int side)
+    implements Network {
   /**
    * Blocks of one shape.
    *
@@ -59,9 +60,9 @@ public record MobileNet(
         224);
   }
 
-  /** The graph. */
-  public GeneratedModel model() {
-    NetworkBuilder network = new NetworkBuilder(name);
+  @Override
+  public GeneratedModel model(long batch) {
+    NetworkBuilder network = new NetworkBuilder(name, batch);
     network.constant("relu6.min", 0);
     network.constant("relu6.max", 6);
     String value =

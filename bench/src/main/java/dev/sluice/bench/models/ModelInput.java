@@ -16,7 +16,7 @@ import java.lang.foreign.MemorySegment;
  *
  * @param name of the input
  * @param type FLOAT or INT64
- * @param shape with the dynamic batch as dimension 0
+ * @param shape with the batch, fixed or dynamic, as dimension 0
  * @param bound floats are drawn from [-bound, bound), integers from 0 .. bound-1
  */
 public record ModelInput(String name, ElementType type, Shape shape, double bound) {

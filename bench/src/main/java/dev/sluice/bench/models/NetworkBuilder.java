@@ -51,15 +51,27 @@ final class NetworkBuilder {
   private static final long ALIGNMENT_BYTES = 64;
 
   private final String name;
+  private final long batch;
   private final OnnxGraph graph;
   private final List<ModelInput> inputs = new ArrayList<>();
   private final List<WeightTensor> weights = new ArrayList<>();
   private long endBytes;
   private long foldedChannels;
 
-  NetworkBuilder(String name) {
-    this.name = name;
-    graph = new OnnxGraph(name);
+  /**
+   * An empty network.
+   *
+   * @param name of the model; that of one with a fixed batch gets the batch, too
+   * @param batch rows of every input and output, or {@link Shape#DYNAMIC}
+   */
+  NetworkBuilder(String name, long batch) {
+    if (batch != Shape.DYNAMIC && batch < 1) {
+      throw new IllegalArgumentException(
+          name + ": a batch has at least 1 row or is Shape.DYNAMIC, but this one is " + batch);
+    }
+    this.name = batch == Shape.DYNAMIC ? name : name + "-batch" + batch;
+    this.batch = batch;
+    graph = new OnnxGraph(this.name, batch);
   }
 
   OnnxGraph graph() {
@@ -70,10 +82,15 @@ final class NetworkBuilder {
   String input(String inputName, ElementType type, double bound, long... rowSizes) {
     graph.input(inputName, type, rowSizes);
     long[] dims = new long[rowSizes.length + 1];
-    dims[0] = Shape.DYNAMIC;
+    dims[0] = batch;
     System.arraycopy(rowSizes, 0, dims, 1, rowSizes.length);
     inputs.add(new ModelInput(inputName, type, Shape.of(dims), bound));
     return inputName;
+  }
+
+  /** The batch as exporters have it in the shape of a Reshape: 0, the input's, where it is open. */
+  long reshapedBatch() {
+    return batch == Shape.DYNAMIC ? 0 : batch;
   }
 
   /** Declares weights, and returns their name. */
@@ -130,9 +147,17 @@ final class NetworkBuilder {
 
   /** Adds a scalar constant, which lies in the model itself. */
   String constant(String constantName, float value) {
-    ByteBuffer bytes = ByteBuffer.allocate(Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
-    return constant(
-        OnnxGraph.tensor(constantName, ElementType.FLOAT), bytes.putFloat(value).flip());
+    return constant(constantName, new float[] {value});
+  }
+
+  /** Adds a constant, which lies in the model itself. */
+  String constant(String constantName, float[] values, long... shape) {
+    ByteBuffer bytes =
+        ByteBuffer.allocate(values.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    for (float value : values) {
+      bytes.putFloat(value);
+    }
+    return constant(OnnxGraph.tensor(constantName, ElementType.FLOAT, shape), bytes.flip());
   }
 
   /** Adds a constant of integers, which lies in the model itself. */
@@ -152,6 +177,12 @@ final class NetworkBuilder {
 
   /** A convolution with a folded batch normalisation, so with a bias; padded to keep the size. */
   String convolution(String layer, String in, Convolution shape, double gain) {
+    foldedChannels += shape.outputs();
+    return biased(layer, in, shape, gain);
+  }
+
+  /** A convolution with a bias of its own; padded to keep the size. */
+  String biased(String layer, String in, Convolution shape, double gain) {
     int kernel = shape.kernel();
     String weight =
         filters(
@@ -162,7 +193,6 @@ final class NetworkBuilder {
             kernel,
             kernel);
     String bias = bias(layer + ".bias", shape.outputs());
-    foldedChannels += shape.outputs();
     return graph.node(
         "Conv",
         layer,

@@ -24,7 +24,8 @@ import java.util.List;
  * @param classes how many scores there are
  * @param side of the image
  */
-public record ResNet(String name, int width, List<Integer> blocks, int classes, int side) {
+public record ResNet(String name, int width, List<Integer> blocks, int classes, int side)
+    implements Network {
   private static final int EXPANSION = 4;
 
   /** Copies the list. */
@@ -37,9 +38,9 @@ public record ResNet(String name, int width, List<Integer> blocks, int classes, 
     return new ResNet("resnet50", 64, List.of(3, 4, 6, 3), 1000, 224);
   }
 
-  /** The graph. */
-  public GeneratedModel model() {
-    NetworkBuilder network = new NetworkBuilder(name);
+  @Override
+  public GeneratedModel model(long batch) {
+    NetworkBuilder network = new NetworkBuilder(name, batch);
     OnnxGraph graph = network.graph();
     String value =
         network.input("image", ElementType.FLOAT, NetworkBuilder.UNIT_BOUND, 3, side, side);

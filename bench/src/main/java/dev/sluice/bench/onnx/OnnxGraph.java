@@ -1,5 +1,6 @@
 package dev.sluice.bench.onnx;
 
+import com.google.protobuf.ByteString;
 import dev.sluice.bindings.ElementType;
 import dev.sluice.converter.onnx.proto.Onnx.AttributeProto;
 import dev.sluice.converter.onnx.proto.Onnx.GraphProto;
@@ -10,12 +11,13 @@ import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
 import dev.sluice.converter.onnx.proto.Onnx.TensorShapeProto;
 import dev.sluice.converter.onnx.proto.Onnx.TypeProto;
 import dev.sluice.converter.onnx.proto.Onnx.ValueInfoProto;
+import dev.sluice.engine.Shape;
 import java.util.List;
 import java.util.stream.LongStream;
 
 /**
- * Puts an ONNX graph together. Axis 0 of every input and output is the batch, the symbol {@value
- * #BATCH}. Every node has one output.
+ * Puts an ONNX graph together. Axis 0 of every input and output is the batch: the symbol {@value
+ * #BATCH}, or a number.
  *
  * <p>Thread safety: none; one instance builds one graph.
  */
@@ -30,14 +32,26 @@ public final class OnnxGraph {
   private static final long OPERATOR_SET = 17;
 
   private final GraphProto.Builder graph = GraphProto.newBuilder();
+  private final long batch;
+
+  /**
+   * An empty graph of a dynamic batch.
+   *
+   * @param name of the graph
+   */
+  public OnnxGraph(String name) {
+    this(name, Shape.DYNAMIC);
+  }
 
   /**
    * An empty graph.
    *
    * @param name of the graph
+   * @param batch rows of every input and output, or {@link Shape#DYNAMIC}
    */
-  public OnnxGraph(String name) {
+  public OnnxGraph(String name, long batch) {
     graph.setName(name);
+    this.batch = batch;
   }
 
   /** Adds an input; {@code rowSizes} are its dimensions after the batch. */
@@ -65,13 +79,23 @@ public final class OnnxGraph {
       String name,
       List<String> inputs,
       AttributeProto... attributes) {
+    nodeTo(List.of(output), operator, name, inputs, attributes);
+  }
+
+  /** Adds a node of several outputs. */
+  public void nodeTo(
+      List<String> outputs,
+      String operator,
+      String name,
+      List<String> inputs,
+      AttributeProto... attributes) {
     graph.addNode(
         NodeProto.newBuilder()
             .setOpType(operator)
             .setName(name)
             .addAllInput(inputs)
             .addAllAttribute(List.of(attributes))
-            .addOutput(output));
+            .addAllOutput(outputs));
   }
 
   /** Adds a constant. */
@@ -102,6 +126,15 @@ public final class OnnxGraph {
         .setName(name)
         .setType(AttributeProto.AttributeType.INTS)
         .addAllInts(LongStream.of(values).boxed().toList())
+        .build();
+  }
+
+  /** An attribute that is a text. */
+  public static AttributeProto text(String name, String value) {
+    return AttributeProto.newBuilder()
+        .setName(name)
+        .setType(AttributeProto.AttributeType.STRING)
+        .setS(ByteString.copyFromUtf8(value))
         .build();
   }
 
@@ -144,10 +177,13 @@ public final class OnnxGraph {
         .build();
   }
 
-  private static ValueInfoProto value(String name, ElementType type, long... rowSizes) {
-    TensorShapeProto.Builder shape =
-        TensorShapeProto.newBuilder()
-            .addDim(TensorShapeProto.Dimension.newBuilder().setDimParam(BATCH));
+  private ValueInfoProto value(String name, ElementType type, long... rowSizes) {
+    TensorShapeProto.Builder shape = TensorShapeProto.newBuilder();
+    if (batch == Shape.DYNAMIC) {
+      shape.addDimBuilder().setDimParam(BATCH);
+    } else {
+      shape.addDimBuilder().setDimValue(batch);
+    }
     for (long size : rowSizes) {
       shape.addDim(TensorShapeProto.Dimension.newBuilder().setDimValue(size));
     }

@@ -48,7 +48,7 @@ class SideBySideTest {
         PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8)) {
       SimulatedTensorRt tensorRt = SimulatedTensorRt.builder(cuda).build();
       GpuLibraries gpu = GpuLibraries.simulated(cuda, tensorRt);
-      for (GeneratedModel model : TinyModels.all()) {
+      for (GeneratedModel model : TinyModels.table()) {
         SideBySide.print(gpu, model, folder, SHORT, out);
       }
       assertThat(tensorRt.builds()).as("plans that were built").isEqualTo(3);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sluice.bindings.ElementType;
+import dev.sluice.engine.Shape;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -17,7 +18,7 @@ class ModelCheckTest {
 
   /** y = x * w, with weights of that size. */
   private static GeneratedModel product(double bound) {
-    NetworkBuilder network = new NetworkBuilder("product");
+    NetworkBuilder network = new NetworkBuilder("product", Shape.DYNAMIC);
     String x = network.input("x", ElementType.FLOAT, 1, WIDTH);
     String w = network.weight("w", 0, bound, WIDTH, WIDTH);
     network.graph().nodeTo("y", "MatMul", "product", List.of(x, w));
@@ -44,7 +45,7 @@ class ModelCheckTest {
 
   @Test
   void refusesAnswersThatHardlyChange() {
-    NetworkBuilder network = new NetworkBuilder("steady");
+    NetworkBuilder network = new NetworkBuilder("steady", Shape.DYNAMIC);
     String x = network.input("x", ElementType.FLOAT, 1, WIDTH);
     String large = network.weight("large", 1000, 1, WIDTH);
     network.graph().nodeTo("y", "Add", "sum", List.of(x, large));

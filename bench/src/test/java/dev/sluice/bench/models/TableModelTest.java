@@ -41,6 +41,27 @@ class TableModelTest {
     assertThat(model.storedParameters()).isEqualTo(parameters - foldedChannels);
   }
 
+  // Ultralytics' count of YOLOv8n; the others are sums by hand, as 2 * (1280 * (40 + 320) + 2560) for
+  // the first layer of the LSTM.
+  @Test
+  void parametersOfTheOtherArchitectures() {
+    GeneratedModel yolo = Yolo.yoloV8n().model();
+    int distribution = 16;
+    assertThat(yolo.parameters() + distribution).isEqualTo(3_157_200);
+    assertThat(yolo.storedParameters() + distribution).isEqualTo(3_151_904);
+    assertThat(Lstm.acoustic().model().parameters()).isEqualTo(926_720 + 4 * 2_462_720 + 39_742);
+    GeneratedModel unet = UNet.full().model();
+    assertThat(unet.parameters()).isEqualTo(31_037_698);
+    assertThat(unet.parameters() - unet.storedParameters()).isEqualTo(5_888);
+  }
+
+  @Test
+  void aDetectorHasARowOfBoxesAndScoresForEachPlace() {
+    assertThat(Yolo.yoloV8n().model().proto().getGraph().getOutput(0).getType().getTensorType())
+        .asString()
+        .contains("dim_param: \"N\"", "dim_value: 84", "dim_value: 8400");
+  }
+
   @Test
   void operatorsAreThoseOfTheUsualExport() {
     assertThat(counted(TableModel.RESNET50, "Conv")).isEqualTo(53);

@@ -20,7 +20,33 @@ public final class TinyModels {
     return new Bert("tiny-bert", 50, 16, 32, 2, 4, 64, 12);
   }
 
+  public static Lstm lstm() {
+    return new Lstm("tiny-lstm", 6, 8, 2, 5, 7);
+  }
+
+  public static UNet uNet() {
+    return new UNet("tiny-unet", 4, 2, 2, 16, false);
+  }
+
+  /** The other way to grow. */
+  public static UNet resizingUNet() {
+    return new UNet("tiny-resizing-unet", 4, 2, 2, 16, true);
+  }
+
+  public static Yolo yolo() {
+    return new Yolo("tiny-yolo", 4, 2, 3, 64);
+  }
+
+  /** Those of the GPU table. */
+  public static List<GeneratedModel> table() {
+    return networks().subList(0, 3).stream().map(Network::model).toList();
+  }
+
+  public static List<Network> networks() {
+    return List.of(resNet(), mobileNet(), bert(), lstm(), uNet(), resizingUNet(), yolo());
+  }
+
   public static List<GeneratedModel> all() {
-    return List.of(resNet().model(), mobileNet().model(), bert().model());
+    return networks().stream().map(Network::model).toList();
   }
 }
