@@ -13,6 +13,7 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
@@ -31,6 +32,7 @@ public final class TensorData {
   private final Path model;
   private final Arena arena;
   private final Map<String, MemorySegment> externalFiles = new HashMap<>();
+  private final Map<Path, FileState> mapped = new HashMap<>();
 
   /**
    * Gives the bytes of the tensors of one model.
@@ -205,12 +207,18 @@ public final class TensorData {
     return OWN + state;
   }
 
+  /** Whether a tensor's data lies in the model's own file, out of which it was cut. */
+  static boolean isOwn(TensorProto tensor) {
+    return field(tensor.getExternalDataList(), "location", "").startsWith(OWN);
+  }
+
   /** Maps the model's own file, which must be what it was when it was read. */
   private MemorySegment mapOwn(TensorProto tensor, String location) throws IOException {
     try (FileChannel channel = FileChannel.open(model, StandardOpenOption.READ)) {
       if (!location.equals(own(FileState.of(model)))) {
         throw refuse(tensor, "was changed while it was read; try again", null);
       }
+      mapped.putIfAbsent(model, FileState.of(model));
       return channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
     }
   }
@@ -232,11 +240,31 @@ public final class TensorData {
       throw refuse(
           tensor, "is kept in '" + location + "', which is not there; copy it beside", null);
     }
-    if (!file.toRealPath().startsWith(folder)) {
+    Path real = file.toRealPath();
+    if (!real.startsWith(folder)) {
       throw refuse(tensor, "is kept in '" + location + "', a link out of the model's folder", null);
     }
-    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-      return channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+    // A link that is put in the place of what was checked is not followed.
+    try (FileChannel channel =
+        FileChannel.open(real, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
+      FileState state = FileState.of(real);
+      if (state.sizeBytes() != channel.size()) {
+        throw refuse(tensor, "is kept in '" + location + "', which changes; try again", null);
+      }
+      mapped.putIfAbsent(real, state);
+      return channel.map(FileChannel.MapMode.READ_ONLY, 0, state.sizeBytes(), arena);
+    }
+  }
+
+  /**
+   * Throws where a file that was mapped is no more what it was then: what was read may be of two
+   * versions.
+   *
+   * @param cause what became of reading them; null where that went well
+   */
+  public void checkUnchanged(Throwable cause) throws ModelException {
+    for (Map.Entry<Path, FileState> file : mapped.entrySet()) {
+      file.getValue().check(file.getKey(), model, cause);
     }
   }
 
