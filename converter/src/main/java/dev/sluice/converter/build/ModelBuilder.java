@@ -148,6 +148,7 @@ public final class ModelBuilder {
     try (Arena arena = Arena.ofConfined();
         PackageWriter writer = PackageWriter.create(packageFile)) {
       TensorData data = new TensorData(model.file(), arena);
+      data.checkAll(model.proto().getGraph());
       NewWeights weights = new NewWeights(data, writer.stagedFile().getParent(), arena);
       Rewriting rewriting = Rewriting.of(model, options, shapes, dropped, weights);
       applied = rewriting.reports().stream().map(Rewrite.Report::name).toList();

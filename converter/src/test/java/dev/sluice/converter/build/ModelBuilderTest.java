@@ -161,6 +161,24 @@ class ModelBuilderTest {
         .isEqualTo(false);
   }
 
+  /** Found by a mutant: to infer the shape of z ONNX Runtime counted to it, and took all memory. */
+  @Test
+  void aConstantWithFewerElementsThanItSaysIsRefused() throws IOException {
+    ModelProto.Builder model =
+        OnnxGraphs.matMul(6)
+            .numbers("shape", 0, 2, 3)
+            .node("Reshape", List.of("y", "shape"), List.of("z"))
+            .output("z", FLOAT, "N", 2, 3)
+            .model()
+            .toBuilder();
+    model.getGraphBuilder().getInitializerBuilder(1).setDims(0, 1L << 33);
+    Path file = Files.write(folder.resolve("m.onnx"), model.build().toByteArray());
+    assertThatThrownBy(
+            () -> ModelBuilder.build(file, folder.resolve("p.sluice"), BuildOptions.defaults()))
+        .isInstanceOf(ModelException.class)
+        .hasMessageContaining("the tensor 'shape' has 3 elements, its shape [8589934592] needs");
+  }
+
   @Test
   void absurdlyLargeInputsAreRefused() throws IOException {
     OnnxGraphs graph =

@@ -2,6 +2,7 @@ package dev.sluice.engine.format;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.sluice.bindings.ElementType;
 import dev.sluice.bindings.Mutants;
@@ -29,6 +30,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.function.Consumer;
 import java.util.zip.CRC32;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -350,6 +352,38 @@ class PackageFuzzTest {
           return holds;
         });
     assertThat(held[0]).isGreaterThan(100);
+  }
+
+  /** Opens the first package with another manifest. */
+  private void refused(Consumer<ObjectNode> change, String expected) throws IOException {
+    List<Part> parts = new ArrayList<>(whole.getFirst());
+    ObjectNode tree = (ObjectNode) JsonMapper.shared().readTree(parts.getLast().data());
+    change.accept(tree);
+    parts.set(
+        parts.size() - 1,
+        new Part(ZipLayout.MANIFEST, JsonMapper.shared().writeValueAsBytes(tree)));
+    Path file = folder.resolve("m.sluice");
+    Files.write(file, packed(parts, Manifest.PLAIN_VERSION, null));
+    assertThatExceptionOfType(PackageException.class)
+        .isThrownBy(() -> Engine.open(file, OPTIONS).close())
+        .withMessageContainingAll("m.sluice: ", expected, "build the package again");
+  }
+
+  private static ObjectNode golden(ObjectNode tree, String kind) {
+    return (ObjectNode) tree.at("/golden/0/" + kind);
+  }
+
+  /** Found by mutants. */
+  @Test
+  void manifestsOfAnotherGraph() throws IOException {
+    refused(tree -> golden(tree, "inputs").remove("x"), "no input 'x'");
+    refused(
+        tree -> {
+          ObjectNode graphs = (ObjectNode) tree.get("graphs");
+          graphs.set("u", graphs.remove("cpu"));
+        },
+        "no graph for the CPU");
+    refused(tree -> golden(tree, "inputs").put("x", "golden/0/output_0.npy"), "[1,2]");
   }
 
   @Test

@@ -2,6 +2,7 @@ package dev.sluice.engine.npy;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.sluice.bindings.ElementType;
 import dev.sluice.bindings.Mutants;
@@ -180,6 +181,30 @@ class NpyFuzzTest {
           }
           return taken;
         });
+  }
+
+  /** Found by a mutant. */
+  @Test
+  void anArchiveThatIsCutOffInsideOfAnEntry() throws IOException {
+    Path file = folder.resolve("m.npz");
+    byte[] noise = new byte[5_000];
+    new SplittableRandom(1).nextBytes(noise);
+    try (OutputStream to = Files.newOutputStream(file);
+        ZipOutputStream out = new ZipOutputStream(to)) {
+      out.putNextEntry(new ZipEntry("a.npy"));
+      out.write(
+          Npy.encode(
+              new NpyArray(ElementType.UINT8, Shape.of(5_000), MemorySegment.ofArray(noise))));
+    }
+    byte[] bytes = Files.readAllBytes(file);
+    // The directory says that the compressed data is shorter than it is.
+    int directory = new String(bytes, ISO_8859_1).indexOf("PK\1\2");
+    bytes[directory + 20] = 100;
+    bytes[directory + 21] = 0;
+    Files.write(file, bytes);
+    assertThatExceptionOfType(NpyException.class)
+        .isThrownBy(() -> Npy.readNpz(file))
+        .withMessageContaining("m.npz");
   }
 
   @Test
