@@ -1,6 +1,7 @@
 package dev.sluice.converter.build;
 
 import static dev.sluice.bindings.ElementType.FLOAT;
+import static dev.sluice.bindings.ElementType.INT64;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -177,6 +178,23 @@ class ModelBuilderTest {
             () -> ModelBuilder.build(file, folder.resolve("p.sluice"), BuildOptions.defaults()))
         .isInstanceOf(ModelException.class)
         .hasMessageContaining("the tensor 'shape' has 3 elements, its shape [8589934592] needs");
+  }
+
+  /** Found by a mutant: a division by zero in native code ends the process. */
+  @Test
+  void theBestOfNothingIsRefused() throws IOException {
+    Path file =
+        new OnnxGraphs()
+            .input("x", FLOAT, 0, 4)
+            .output("v", FLOAT, 0, 2)
+            .output("i", INT64, 0, 2)
+            .numbers("two", 2)
+            .node("TopK", List.of("x", "two"), List.of("v", "i"))
+            .write(folder.resolve("m.onnx"));
+    assertThatThrownBy(
+            () -> ModelBuilder.build(file, folder.resolve("p.sluice"), BuildOptions.defaults()))
+        .isInstanceOf(ModelException.class)
+        .hasMessageContaining("m.onnx: the node 'TopK0' (TopK) takes a tensor without elements");
   }
 
   @Test
