@@ -6,6 +6,7 @@ import dev.sluice.engine.backend.BatchMemory;
 import dev.sluice.engine.backend.Lane;
 import dev.sluice.engine.backend.ShapeKey;
 import dev.sluice.engine.format.Manifest;
+import dev.sluice.engine.format.PackageException;
 import dev.sluice.engine.format.SluicePackage;
 import dev.sluice.engine.format.TensorDifference;
 import dev.sluice.engine.npy.Npy;
@@ -28,6 +29,7 @@ final class SelfTest {
    * Runs every sample.
    *
    * @throws BackendException where a run fails or its outputs are not the stored ones
+   * @throws PackageException where the samples are not the model's
    * @throws IOException where a sample cannot be read
    */
   static void run(SluicePackage opened, Backend backend) throws IOException, BackendException {
@@ -42,12 +44,25 @@ final class SelfTest {
       throws IOException, BackendException {
     List<NpyArray> inputs = new ArrayList<>();
     List<Shape> shapes = new ArrayList<>();
+    int rows = 1;
     for (TensorSpec spec : backend.signature().inputs()) {
+      if (!sample.inputs().containsKey(spec.name())) {
+        throw misfit(opened, "has no input '" + spec.name() + "', which the model takes");
+      }
       NpyArray array = opened.goldenInput(sample, spec.name());
       inputs.add(array);
+      if (array.type() != spec.type()) {
+        throw misfit(opened, "is of " + array.type() + " where the model takes " + spec);
+      }
+      if (batched) {
+        int its = rows(opened, array, spec);
+        if (inputs.size() > 1 && its != rows) {
+          throw misfit(opened, "has " + rows + " rows in one input and " + its + " in another");
+        }
+        rows = its;
+      }
       shapes.add(batched ? array.shape().withDim(0, 1) : array.shape());
     }
-    int rows = batched && !inputs.isEmpty() ? Math.toIntExact(inputs.getFirst().shape().dim(0)) : 1;
     try (BatchMemory memory = backend.allocate(new ShapeKey(shapes), rows);
         Lane lane = backend.openLane(0)) {
       for (int i = 0; i < inputs.size(); i++) {
@@ -72,6 +87,21 @@ final class SelfTest {
     }
   }
 
+  private static int rows(SluicePackage opened, NpyArray array, TensorSpec spec)
+      throws PackageException {
+    long rows = array.shape().rank() == 0 ? 0 : array.shape().dim(0);
+    if (rows < 1 || rows > Integer.MAX_VALUE) {
+      throw misfit(opened, "has the shape " + array.shape() + " where the model takes " + spec);
+    }
+    return (int) rows;
+  }
+
+  /** A manifest that was not made for the graph. */
+  private static PackageException misfit(SluicePackage opened, String problem) {
+    return new PackageException(
+        opened.file() + ": a golden sample " + problem + "; build the package again");
+  }
+
   private static NpyArray read(SluicePackage opened, String entry) throws IOException {
     return Npy.read(opened.entry(entry), opened.file() + ", entry '" + entry + "'");
   }
@@ -84,6 +114,9 @@ final class SelfTest {
       double relTolerance)
       throws IOException, BackendException {
     NpyArray expected = read(opened, sample.outputs().get(spec.name()));
+    if (expected.type() != spec.type()) {
+      throw misfit(opened, "is of " + expected.type() + " where the model gives " + spec);
+    }
     TensorDifference difference = TensorDifference.of(spec.type(), expected.data(), actual);
     if (!difference.within(sample.absTolerance(), Math.max(sample.relTolerance(), relTolerance))) {
       throw new BackendException(

@@ -94,6 +94,11 @@ public final class ModelBuilder {
       return builder.build();
     } catch (UncheckedIOException e) {
       throw e.getCause();
+    } catch (InternalError e) {
+      throw new ModelException(
+          modelFile,
+          "a file of its weights was cut off while it was read; try again when nothing writes to it",
+          e);
     } catch (ArithmeticException | OutOfMemoryError e) {
       throw new ModelException(
           modelFile,
@@ -143,12 +148,20 @@ public final class ModelBuilder {
     try (Arena arena = Arena.ofConfined();
         PackageWriter writer = PackageWriter.create(packageFile)) {
       TensorData data = new TensorData(model.file(), arena);
+      data.checkAll(model.proto().getGraph());
       NewWeights weights = new NewWeights(data, writer.stagedFile().getParent(), arena);
       Rewriting rewriting = Rewriting.of(model, options, shapes, dropped, weights);
       applied = rewriting.reports().stream().map(Rewrite.Report::name).toList();
       String location = writer.stagedFile().getFileName().toString();
       WeightLayout layout = WeightLayout.of(rewriting.model(), location, data);
-      writer.weights(layout.pieces());
+      try {
+        writer.weights(layout.pieces());
+      } catch (IOException | InternalError e) {
+        // Where a file of the model was cut off that is what matters, not how it showed.
+        data.checkUnchanged(e);
+        throw e;
+      }
+      data.checkUnchanged(null);
       MemorySegment graph = MemorySegment.ofArray(layout.graph().toByteArray());
       writer.entry(GRAPH_ENTRY, graph);
       Trials trials;

@@ -61,6 +61,7 @@ record Rewriting(OnnxModel original, OnnxModel model, long rows, List<Rewrite.Re
       return new Rewriting(
           original, original, 1, List.of(new Rewrite.Report("graph", List.of(reason))));
     }
+    KnownCrashes.check(original.file(), graph);
     List<Rewrite> rewrites = new ArrayList<>();
     rewrites.add(new DeadCode());
     if (options.dynamicBatch()) {

@@ -47,7 +47,7 @@ final class Failures {
     int status = status(failure);
     String message = message(failure);
     PrintWriter err = command.getErr();
-    err.println(command.getColorScheme().errorText("sluice: " + message));
+    err.println(command.getColorScheme().errorText("sluice: " + Output.printable(message)));
     if (failure instanceof ParameterException usage) {
       hint(usage, command, err);
     }

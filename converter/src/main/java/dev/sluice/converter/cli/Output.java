@@ -50,8 +50,13 @@ final class Output {
     return read ? Optional.of(command.commandLine().getErr()) : Optional.empty();
   }
 
+  /** A message without what a terminal takes for a command: names come out of files. */
+  static String printable(String message) {
+    return message.replaceAll("[\\p{Cc}&&[^\n\t]]", "?");
+  }
+
   /** A remark beside the result. */
   void warn(String remark) {
-    command.commandLine().getErr().println("sluice: " + remark);
+    command.commandLine().getErr().println("sluice: " + printable(remark));
   }
 }

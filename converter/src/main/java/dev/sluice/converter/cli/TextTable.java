@@ -3,6 +3,7 @@ package dev.sluice.converter.cli;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * Rows of cells in aligned columns. The last column is not padded.
@@ -16,7 +17,7 @@ final class TextTable {
 
   /** Adds a row; rows may have different numbers of cells. */
   TextTable row(String... cells) {
-    rows.add(List.of(cells));
+    rows.add(Stream.of(cells).map(Output::printable).map(cell -> cell.replace('\n', ' ')).toList());
     return this;
   }
 

@@ -1,5 +1,6 @@
 package dev.sluice.converter.graph;
 
+import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
 
 /**
@@ -15,6 +16,6 @@ final class BatchFixedException extends Exception {
   }
 
   BatchFixedException(NodeProto node, String problem) {
-    this("the node " + Graph.describe(node) + " fixes the batch: " + problem);
+    this("the node " + OnnxModel.describe(node) + " fixes the batch: " + problem);
   }
 }

@@ -63,7 +63,7 @@ public final class BatchNormFolding implements Rewrite {
       if (folded != null) {
         edit.replaceNode(index, List.of());
         edit.replaceNode(i, List.of(folded));
-        changes.add("folded " + Graph.describe(norm) + " into " + Graph.describe(layer));
+        changes.add("folded " + OnnxModel.describe(norm) + " into " + OnnxModel.describe(layer));
       }
     }
     return new Result(changes.isEmpty() ? graph : edit.build(), changes);

@@ -180,7 +180,7 @@ final class BatchTrace {
     }
     if (repair != null && !repair.nodes().equals(List.of(node))) {
       edit.replaceNode(index, nodes);
-      changes.add(Graph.describe(node) + ": " + repair.what());
+      changes.add(OnnxModel.describe(node) + ": " + repair.what());
     }
   }
 

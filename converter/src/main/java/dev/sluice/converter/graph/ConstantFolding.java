@@ -123,7 +123,7 @@ public final class ConstantFolding implements Rewrite {
       NodeProto node = graph.nodes().get(index);
       if (made.keySet().containsAll(named(node))) {
         gone.add(index);
-        changes.add("computed " + Graph.describe(node));
+        changes.add("computed " + OnnxModel.describe(node));
       }
     }
     if (!moved.isEmpty()) {

@@ -44,7 +44,8 @@ public final class DeadCode implements Rewrite {
     for (int i = 0; i < graph.nodes().size(); i++) {
       if (!live.contains(i)) {
         edit.replaceNode(i, List.of());
-        changes.add("dropped " + Graph.describe(graph.nodes().get(i)) + ", which no output needs");
+        changes.add(
+            "dropped " + OnnxModel.describe(graph.nodes().get(i)) + ", which no output needs");
       }
     }
     int constants = 0;

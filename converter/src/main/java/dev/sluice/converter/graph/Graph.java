@@ -173,15 +173,6 @@ public final class Graph {
     return node.getAttributeList().stream().anyMatch(a -> a.hasG() || a.getGraphsCount() > 0);
   }
 
-  /** A node as messages name it: its name, or else its first output. */
-  public static String describe(NodeProto node) {
-    String name = node.getName();
-    if (name.isEmpty()) {
-      name = node.getOutputList().stream().filter(o -> !o.isEmpty()).findFirst().orElse("");
-    }
-    return "'" + name + "' (" + node.getOpType() + ")";
-  }
-
   /** What a node takes, its subgraphs included; names of the subgraphs' own are among them. */
   static Set<String> taken(NodeProto node) {
     Set<String> names = new LinkedHashSet<>(node.getInputList());

@@ -14,8 +14,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
 /**
- * Reads ONNX files. What is in the file is not trusted: a file that is something else, is cut off
- * or is nested without end is refused with a message.
+ * Reads ONNX files. What is in the file is not trusted: a file that is something else, is cut off,
+ * is nested without end, or whose graph does not hold together is refused with a message.
  *
  * <p>Thread safety: stateless.
  */
@@ -35,8 +35,8 @@ public final class ModelReader {
   private ModelReader() {}
 
   /**
-   * Reads a model. Its weights stay in their files, the model's own as well, until they are asked
-   * for.
+   * Reads a model. The weights of its graph stay in their files, the model's own as well, until
+   * they are asked for; what its nodes keep in other files is read now.
    *
    * @param file an ONNX model
    * @throws ModelException when the file is no model, or one that can't be served
@@ -58,17 +58,12 @@ public final class ModelReader {
               + " bytes, a model has at most 2 GiB; export it with its weights as external data");
     }
     try {
-      if (before.sizeBytes() >= CUT_FILE_BYTES) {
-        return read(file, cut(file, before), " beside the weights");
-      }
-      byte[] bytes = Files.readAllBytes(file);
-      before.check(file, file, null);
-      return read(file, bytes, "");
+      boolean large = before.sizeBytes() >= CUT_FILE_BYTES;
+      byte[] bytes = large ? cut(file, before) : read(file, before);
+      ModelProto proto = checked(file, bytes, large ? " beside the weights" : "");
+      return new OnnxModel(file, InnerTensors.inlined(file, proto));
     } catch (OutOfMemoryError e) {
-      throw new ModelException(
-          file,
-          "of " + before.sizeBytes() + " bytes does not fit the Java heap; raise it with -Xmx",
-          e);
+      throw tooLarge(file, before.sizeBytes(), e);
     }
   }
 
@@ -101,6 +96,23 @@ public final class ModelReader {
   }
 
   /**
+   * Reads a file's bytes.
+   *
+   * @param before what it was when it was found
+   * @throws ModelException where it is no more that
+   */
+  static byte[] read(Path file, FileState before) throws IOException {
+    byte[] bytes = Files.readAllBytes(file);
+    before.check(file, file, null);
+    return bytes;
+  }
+
+  private static ModelException tooLarge(Path file, long sizeBytes, OutOfMemoryError e) {
+    return new ModelException(
+        file, "of " + sizeBytes + " bytes does not fit the Java heap; raise it with -Xmx", e);
+  }
+
+  /**
    * Reads a model out of its bytes, a package's graph for instance.
    *
    * @param file what the bytes came from, for messages
@@ -108,10 +120,14 @@ public final class ModelReader {
    * @throws ModelException when they are no model, or one that can't be served
    */
   public static OnnxModel read(Path file, byte[] bytes) throws ModelException {
-    return read(file, bytes, "");
+    try {
+      return new OnnxModel(file, checked(file, bytes, ""));
+    } catch (OutOfMemoryError e) {
+      throw tooLarge(file, bytes.length, e);
+    }
   }
 
-  private static OnnxModel read(Path file, byte[] bytes, String part) throws ModelException {
+  private static ModelProto checked(Path file, byte[] bytes, String part) throws ModelException {
     ModelProto proto = parse(file, bytes, part);
     if (!proto.hasGraph()
         || proto.getGraph().getOutputCount() == 0
@@ -119,7 +135,8 @@ public final class ModelReader {
         || proto.getIrVersion() < 1) {
       throw new ModelException(file, describe(bytes));
     }
-    return new OnnxModel(file, proto);
+    GraphRules.check(file, proto);
+    return proto;
   }
 
   private static ModelProto parse(Path file, byte[] bytes, String part) throws ModelException {

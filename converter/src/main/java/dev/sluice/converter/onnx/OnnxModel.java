@@ -261,6 +261,15 @@ public final class OnnxModel {
     }
   }
 
+  /** A node as messages name it: its name, or else its first output. */
+  public static String describe(NodeProto node) {
+    String name = node.getName();
+    if (name.isEmpty()) {
+      name = node.getOutputList().stream().filter(o -> !o.isEmpty()).findFirst().orElse("");
+    }
+    return "'" + name + "' (" + node.getOpType() + ")";
+  }
+
   /** Visits a graph, then its subgraphs; reading has bounded how deep they are nested. */
   public static void forEachGraph(GraphProto graph, Consumer<GraphProto> visitor) {
     visitor.accept(graph);

@@ -2,6 +2,9 @@ package dev.sluice.converter.onnx;
 
 import com.google.protobuf.ByteString;
 import dev.sluice.bindings.ElementType;
+import dev.sluice.converter.onnx.proto.Onnx.AttributeProto;
+import dev.sluice.converter.onnx.proto.Onnx.GraphProto;
+import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
 import dev.sluice.converter.onnx.proto.Onnx.StringStringEntryProto;
 import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
 import dev.sluice.engine.Shape;
@@ -13,6 +16,7 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
@@ -31,6 +35,7 @@ public final class TensorData {
   private final Path model;
   private final Arena arena;
   private final Map<String, MemorySegment> externalFiles = new HashMap<>();
+  private final Map<Path, FileState> mapped = new HashMap<>();
 
   /**
    * Gives the bytes of the tensors of one model.
@@ -44,33 +49,83 @@ public final class TensorData {
   }
 
   /**
+   * Throws where the data of a tensor are not there, or are more or fewer than its shape says;
+   * reads none of them. Whoever trusts a shape beyond what a file holds makes its reader count to
+   * it.
+   */
+  public void check(TensorProto tensor) throws IOException {
+    ElementType type = type(tensor);
+    if (tensor.getDataLocation() == TensorProto.DataLocation.EXTERNAL) {
+      bytes(tensor);
+    } else if (type == ElementType.STRING) {
+      checkCount(tensor, tensor.getStringDataCount(), elements(tensor));
+    } else if (tensor.hasRawData()) {
+      checkBytes(tensor, tensor.getRawData().size(), sizeBytes(tensor, type));
+    } else {
+      checkCount(tensor, typedCount(tensor, type), typedExpected(tensor, type));
+    }
+  }
+
+  /** Does so for the constants of a graph: initializers, and tensors in attributes of its nodes. */
+  public void checkAll(GraphProto graph) throws IOException {
+    for (TensorProto tensor : graph.getInitializerList()) {
+      check(tensor);
+    }
+    for (NodeProto node : graph.getNodeList()) {
+      for (AttributeProto attribute : node.getAttributeList()) {
+        if (attribute.hasT()) {
+          check(attribute.getT());
+        }
+      }
+    }
+  }
+
+  private long elements(TensorProto tensor) throws ModelException {
+    try {
+      return shape(tensor).elementCount();
+    } catch (ArithmeticException e) {
+      throw tooLarge(tensor, e);
+    }
+  }
+
+  private long sizeBytes(TensorProto tensor, ElementType type) throws ModelException {
+    try {
+      return type.byteSize(elements(tensor));
+    } catch (ArithmeticException e) {
+      throw tooLarge(tensor, e);
+    }
+  }
+
+  private ModelException tooLarge(TensorProto tensor, ArithmeticException e) {
+    return refuse(tensor, "is larger than any memory; export the model again", e);
+  }
+
+  /**
    * The elements of a tensor in C order, little endian, packed.
    *
    * @throws ModelException when they are not there, or are more or fewer than the shape says
    */
   public MemorySegment bytes(TensorProto tensor) throws IOException {
     ElementType type = type(tensor);
-    long expected;
-    long elements;
-    try {
-      elements = shape(tensor).elementCount();
-      expected = type.byteSize(elements);
-    } catch (ArithmeticException e) {
-      throw refuse(tensor, "is larger than any memory; export the model again", e);
-    }
+    long expected = sizeBytes(tensor, type);
     MemorySegment bytes;
     if (tensor.getDataLocation() == TensorProto.DataLocation.EXTERNAL) {
       bytes = external(tensor, expected);
     } else if (tensor.hasRawData()) {
       bytes = MemorySegment.ofBuffer(tensor.getRawData().asReadOnlyByteBuffer());
     } else {
-      bytes = MemorySegment.ofArray(typed(tensor, type, elements));
+      bytes = MemorySegment.ofArray(typed(tensor, type));
     }
-    if (bytes.byteSize() != expected) {
+    checkBytes(tensor, bytes.byteSize(), expected);
+    return bytes;
+  }
+
+  private void checkBytes(TensorProto tensor, long actual, long expected) throws ModelException {
+    if (actual != expected) {
       throw refuse(
           tensor,
           "has "
-              + bytes.byteSize()
+              + actual
               + " bytes, its shape "
               + tensor.getDimsList()
               + " needs "
@@ -78,7 +133,21 @@ public final class TensorData {
               + "; the file is damaged: export it again",
           null);
     }
-    return bytes;
+  }
+
+  private void checkCount(TensorProto tensor, long actual, long expected) throws ModelException {
+    if (actual != expected) {
+      throw refuse(
+          tensor,
+          "has "
+              + actual
+              + " elements, its shape "
+              + tensor.getDimsList()
+              + " needs "
+              + expected
+              + "; the file is damaged: export it again",
+          null);
+    }
   }
 
   /**
@@ -118,33 +187,35 @@ public final class TensorData {
     }
   }
 
-  /** The elements out of the field that the standard has for the type. */
-  private byte[] typed(TensorProto tensor, ElementType type, long elements) throws ModelException {
-    int count =
-        switch (type) {
-          case FLOAT, COMPLEX64 -> tensor.getFloatDataCount();
-          case DOUBLE, COMPLEX128 -> tensor.getDoubleDataCount();
-          case INT64 -> tensor.getInt64DataCount();
-          case UINT32, UINT64 -> tensor.getUint64DataCount();
-          case STRING -> throw new IllegalArgumentException("strings have no bytes");
-          default -> tensor.getInt32DataCount();
-        };
-    int perElement = type == ElementType.COMPLEX64 || type == ElementType.COMPLEX128 ? 2 : 1;
+  /** How many numbers are in the field that the standard has for the type. */
+  private static int typedCount(TensorProto tensor, ElementType type) {
+    return switch (type) {
+      case FLOAT, COMPLEX64 -> tensor.getFloatDataCount();
+      case DOUBLE, COMPLEX128 -> tensor.getDoubleDataCount();
+      case INT64 -> tensor.getInt64DataCount();
+      case UINT32, UINT64 -> tensor.getUint64DataCount();
+      case STRING -> throw new IllegalArgumentException("strings have no bytes");
+      default -> tensor.getInt32DataCount();
+    };
+  }
+
+  private static int perElement(ElementType type) {
+    return type == ElementType.COMPLEX64 || type == ElementType.COMPLEX128 ? 2 : 1;
+  }
+
+  /** How many there should be. */
+  private long typedExpected(TensorProto tensor, ElementType type) throws ModelException {
     // 4-bit types: each int32 holds one byte, which is two elements.
-    long expected =
-        type.bits() < 8 ? type.byteSize(elements) : Math.multiplyExact(elements, perElement);
-    if (count != expected) {
-      throw refuse(
-          tensor,
-          "has "
-              + count
-              + " elements, its shape "
-              + tensor.getDimsList()
-              + " needs "
-              + expected
-              + "; the file is damaged: export it again",
-          null);
-    }
+    return type.bits() < 8
+        ? sizeBytes(tensor, type)
+        : Math.multiplyExact(elements(tensor), perElement(type));
+  }
+
+  /** The elements out of the field that the standard has for the type. */
+  private byte[] typed(TensorProto tensor, ElementType type) throws ModelException {
+    int count = typedCount(tensor, type);
+    checkCount(tensor, count, typedExpected(tensor, type));
+    int perElement = perElement(type);
     int width = Math.max(8, type.bits() / perElement) / 8;
     ByteBuffer out = ByteBuffer.allocate(Math.multiplyExact(count, width));
     out.order(ByteOrder.LITTLE_ENDIAN);
@@ -205,12 +276,18 @@ public final class TensorData {
     return OWN + state;
   }
 
+  /** Whether a tensor's data lies in the model's own file, out of which it was cut. */
+  static boolean isOwn(TensorProto tensor) {
+    return field(tensor.getExternalDataList(), "location", "").startsWith(OWN);
+  }
+
   /** Maps the model's own file, which must be what it was when it was read. */
   private MemorySegment mapOwn(TensorProto tensor, String location) throws IOException {
     try (FileChannel channel = FileChannel.open(model, StandardOpenOption.READ)) {
       if (!location.equals(own(FileState.of(model)))) {
         throw refuse(tensor, "was changed while it was read; try again", null);
       }
+      mapped.putIfAbsent(model, FileState.of(model));
       return channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
     }
   }
@@ -232,11 +309,31 @@ public final class TensorData {
       throw refuse(
           tensor, "is kept in '" + location + "', which is not there; copy it beside", null);
     }
-    if (!file.toRealPath().startsWith(folder)) {
+    Path real = file.toRealPath();
+    if (!real.startsWith(folder)) {
       throw refuse(tensor, "is kept in '" + location + "', a link out of the model's folder", null);
     }
-    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-      return channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+    // A link that is put in the place of what was checked is not followed.
+    try (FileChannel channel =
+        FileChannel.open(real, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
+      FileState state = FileState.of(real);
+      if (state.sizeBytes() != channel.size()) {
+        throw refuse(tensor, "is kept in '" + location + "', which changes; try again", null);
+      }
+      mapped.putIfAbsent(real, state);
+      return channel.map(FileChannel.MapMode.READ_ONLY, 0, state.sizeBytes(), arena);
+    }
+  }
+
+  /**
+   * Throws where a file that was mapped is no more what it was then: what was read may be of two
+   * versions.
+   *
+   * @param cause what became of reading them; null where that went well
+   */
+  public void checkUnchanged(Throwable cause) throws ModelException {
+    for (Map.Entry<Path, FileState> file : mapped.entrySet()) {
+      file.getValue().check(file.getKey(), model, cause);
     }
   }
 

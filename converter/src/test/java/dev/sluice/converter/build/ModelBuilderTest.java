@@ -1,6 +1,7 @@
 package dev.sluice.converter.build;
 
 import static dev.sluice.bindings.ElementType.FLOAT;
+import static dev.sluice.bindings.ElementType.INT64;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -159,6 +160,41 @@ class ModelBuilderTest {
     assertThat(ModelBuilder.build(file, folder.resolve("p.sluice"), fitting).manifest().batching())
         .extracting(Manifest.Batching::proven)
         .isEqualTo(false);
+  }
+
+  /** Found by a mutant: to infer the shape of z ONNX Runtime counted to it, and took all memory. */
+  @Test
+  void aConstantWithFewerElementsThanItSaysIsRefused() throws IOException {
+    ModelProto.Builder model =
+        OnnxGraphs.matMul(6)
+            .numbers("shape", 0, 2, 3)
+            .node("Reshape", List.of("y", "shape"), List.of("z"))
+            .output("z", FLOAT, "N", 2, 3)
+            .model()
+            .toBuilder();
+    model.getGraphBuilder().getInitializerBuilder(1).setDims(0, 1L << 33);
+    Path file = Files.write(folder.resolve("m.onnx"), model.build().toByteArray());
+    assertThatThrownBy(
+            () -> ModelBuilder.build(file, folder.resolve("p.sluice"), BuildOptions.defaults()))
+        .isInstanceOf(ModelException.class)
+        .hasMessageContaining("the tensor 'shape' has 3 elements, its shape [8589934592] needs");
+  }
+
+  /** Found by a mutant: a division by zero in native code ends the process. */
+  @Test
+  void theBestOfNothingIsRefused() throws IOException {
+    Path file =
+        new OnnxGraphs()
+            .input("x", FLOAT, 0, 4)
+            .output("v", FLOAT, 0, 2)
+            .output("i", INT64, 0, 2)
+            .numbers("two", 2)
+            .node("TopK", List.of("x", "two"), List.of("v", "i"))
+            .write(folder.resolve("m.onnx"));
+    assertThatThrownBy(
+            () -> ModelBuilder.build(file, folder.resolve("p.sluice"), BuildOptions.defaults()))
+        .isInstanceOf(ModelException.class)
+        .hasMessageContaining("m.onnx: the node 'TopK0' (TopK) takes a tensor without elements");
   }
 
   @Test

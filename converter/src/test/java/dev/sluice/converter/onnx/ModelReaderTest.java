@@ -21,6 +21,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Random;
@@ -139,7 +140,12 @@ class ModelReaderTest {
         TypeProto.newBuilder()
             .setSequenceType(TypeProto.Sequence.newBuilder().setElemType(tensor(1)));
     refused(
-        model(graph().addOutput(value("s", sequence))).build().toByteArray(),
+        model(
+                graph()
+                    .addOutput(value("s", sequence))
+                    .addNode(NodeProto.newBuilder().setOpType("SequenceEmpty").addOutput("s")))
+            .build()
+            .toByteArray(),
         "the output 's' is a sequence");
     TypeProto.Builder map = TypeProto.newBuilder().setMapType(TypeProto.Map.newBuilder());
     refused(
@@ -211,6 +217,17 @@ class ModelReaderTest {
         assertThat(e).as("seed %d", seed).hasMessageContaining("noise.onnx: ");
       }
     }
+  }
+
+  @Test
+  void aFileThatChangesWhileItIsRead() throws IOException {
+    Path file = Files.write(folder.resolve("m.onnx"), model(graph()).build().toByteArray());
+    FileState before = FileState.of(file);
+    assertThat(ModelReader.read(file, before)).hasSize((int) before.sizeBytes());
+    Files.write(file, new byte[3], StandardOpenOption.APPEND);
+    assertThatThrownBy(() -> ModelReader.read(file, before))
+        .isInstanceOf(ModelException.class)
+        .hasMessageContaining("m.onnx: the file was changed while it was read; try again");
   }
 
   @Test

@@ -43,6 +43,7 @@ final class ManifestRules {
         manifest.weights().offset() == ZipLayout.WEIGHTS_OFFSET
             && manifest.weights().sizeBytes() == weights.sizeBytes(),
         "the weights lie elsewhere than the manifest says");
+    require(manifest.graphs().containsKey(Manifest.CPU), "there is no graph for the CPU");
     manifest.graphs().values().forEach(graph -> hasEntry(manifest, graph.entry(), "a graph"));
     for (Manifest.GoldenSample sample : manifest.golden()) {
       hasEntries(manifest, sample.inputs(), inputs, "input");

@@ -1,6 +1,7 @@
 package dev.sluice.engine.npy;
 
 import dev.sluice.bindings.ElementType;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
@@ -76,7 +77,7 @@ public final class Npy {
           arrays.put(key, read(in, file + ": " + name));
         }
       }
-    } catch (ZipException e) {
+    } catch (ZipException | EOFException e) {
       throw new NpyException(
           file + ": is no .npz file or damaged (" + e.getMessage() + "); save it with numpy.savez");
     }
