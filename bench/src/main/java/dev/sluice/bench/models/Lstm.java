@@ -41,8 +41,7 @@ public record Lstm(String name, int features, int hidden, int layers, int classe
     int width = DIRECTIONS * hidden;
     network.constant("joined", new long[] {sequence, network.reshapedBatch(), width}, 3);
     String value =
-        network.input(
-            "features", ElementType.FLOAT, NetworkBuilder.UNIT_BOUND, sequence, features);
+        network.input("features", ElementType.FLOAT, NetworkBuilder.UNIT_BOUND, sequence, features);
     value = transposed(graph, "steps_first", value, 1, 0, 2);
     for (int i = 0; i < layers; i++) {
       value = layer(network, "lstm." + i, value, i == 0 ? features : width);

@@ -22,8 +22,7 @@ import java.util.List;
  * @param classes how many scores there are
  * @param side of the image
  */
-public record MobileNet(
-    String name, int stem, List<Stage> stages, int last, int classes, int side)
+public record MobileNet(String name, int stem, List<Stage> stages, int last, int classes, int side)
     implements Network {
   /**
    * Blocks of one shape.

@@ -64,8 +64,7 @@ public record Yolo(String name, int width, int depth, int classes, int side) imp
       int w = yolo.width;
       int few = Math.max(1, yolo.depth / 2);
       double bound = NetworkBuilder.UNIT_BOUND;
-      String image =
-          network.input("images", ElementType.FLOAT, bound, 3, yolo.side, yolo.side);
+      String image = network.input("images", ElementType.FLOAT, bound, 3, yolo.side, yolo.side);
       String value = convolved("model.0", image, new Convolution(3, w, 3, 2));
       value = stage("model.1", value, w, 2 * w, few);
       String fine = stage("model.3", value, 2 * w, 4 * w, yolo.depth);
@@ -115,8 +114,7 @@ public record Yolo(String name, int width, int depth, int classes, int side) imp
         value = convolved(step + ".cv2", value, shape);
         parts.add(residual ? graph.node("Add", step + ".add", List.of(before, value)) : value);
       }
-      String all =
-          graph.node("Concat", layer + ".concat", parts, OnnxGraph.integer("axis", 1));
+      String all = graph.node("Concat", layer + ".concat", parts, OnnxGraph.integer("axis", 1));
       return convolved(layer + ".cv2", all, new Convolution(half * parts.size(), outputs, 1, 1));
     }
 
@@ -135,8 +133,7 @@ public record Yolo(String name, int width, int depth, int classes, int side) imp
                 OnnxGraph.integers("strides", 1, 1),
                 OnnxGraph.integers("pads", 2, 2, 2, 2)));
       }
-      String all =
-          graph.node("Concat", layer + ".concat", parts, OnnxGraph.integer("axis", 1));
+      String all = graph.node("Concat", layer + ".concat", parts, OnnxGraph.integer("axis", 1));
       return convolved(layer + ".cv2", all, new Convolution(4 * half, channels, 1, 1));
     }
 

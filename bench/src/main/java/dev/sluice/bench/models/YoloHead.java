@@ -76,18 +76,13 @@ final class YoloHead {
     int places = strides.stream().mapToInt(stride -> (side / stride) * (side / stride)).sum();
     String all = graph.node("Concat", layer + ".places", scales, OnnxGraph.integer("axis", 2));
     List<String> parts = List.of(layer + ".boxes", layer + ".classes");
-    String sizes =
-        network.constant(layer + ".sizes", new long[] {SIDES * VALUES, classes}, 2);
+    String sizes = network.constant(layer + ".sizes", new long[] {SIDES * VALUES, classes}, 2);
     graph.nodeTo(
         parts, "Split", layer + ".split", List.of(all, sizes), OnnxGraph.integer("axis", 1));
     String boxes = boxes(distances(parts.getFirst(), places), places);
     String scores = graph.node("Sigmoid", layer + ".scores", List.of(parts.getLast()));
     graph.nodeTo(
-        output,
-        "Concat",
-        layer + ".output",
-        List.of(boxes, scores),
-        OnnxGraph.integer("axis", 1));
+        output, "Concat", layer + ".output", List.of(boxes, scores), OnnxGraph.integer("axis", 1));
     graph.output(output, ElementType.FLOAT, SIDES + classes, places);
   }
 
@@ -105,7 +100,10 @@ final class YoloHead {
     String value = graph.node("Reshape", dfl + ".reshape", List.of(in, dfl + ".split"));
     value =
         graph.node(
-            "Transpose", dfl + ".transpose", List.of(value), OnnxGraph.integers("perm", 0, 2, 1, 3));
+            "Transpose",
+            dfl + ".transpose",
+            List.of(value),
+            OnnxGraph.integers("perm", 0, 2, 1, 3));
     value = graph.node("Softmax", dfl + ".softmax", List.of(value), OnnxGraph.integer("axis", 1));
     value = graph.node("Conv", dfl + ".conv", List.of(value, dfl + ".weight"));
     return graph.node("Reshape", dfl + ".mean", List.of(value, dfl + ".joined"));
@@ -119,8 +117,9 @@ final class YoloHead {
     for (int stride : strides) {
       int across = side / stride;
       for (int i = 0; i < across * across; i++) {
+        int row = i / across;
         centres[place] = i % across + 0.5f;
-        centres[places + place] = i / across + 0.5f;
+        centres[places + place] = row + 0.5f;
         scale[place++] = stride;
       }
     }
@@ -131,15 +130,13 @@ final class YoloHead {
     String sizes = network.constant(layer + ".ends", new long[] {2, 2}, 2);
     graph.nodeTo(
         ends, "Split", layer + ".sides", List.of(distances, sizes), OnnxGraph.integer("axis", 1));
-    String from =
-        graph.node("Sub", layer + ".from", List.of(layer + ".centres", ends.getFirst()));
+    String from = graph.node("Sub", layer + ".from", List.of(layer + ".centres", ends.getFirst()));
     String to = graph.node("Add", layer + ".to", List.of(layer + ".centres", ends.getLast()));
     String sum = graph.node("Add", layer + ".sum", List.of(from, to));
     String centre = graph.node("Div", layer + ".centre", List.of(sum, layer + ".two"));
     String extent = graph.node("Sub", layer + ".extent", List.of(to, from));
     String box =
-        graph.node(
-            "Concat", layer + ".box", List.of(centre, extent), OnnxGraph.integer("axis", 1));
+        graph.node("Concat", layer + ".box", List.of(centre, extent), OnnxGraph.integer("axis", 1));
     return graph.node("Mul", layer + ".pixels", List.of(box, layer + ".strides"));
   }
 }

@@ -80,8 +80,7 @@ class ConvertedModelsTest {
   @MethodSource("fixed")
   void aFixedBatchIsMadeDynamic(Network network, int batch) throws Exception {
     Path file = network.model(batch).write(folder, SEED);
-    BuildResult result =
-        build(file, BuildOptions.defaults().withRows(BuildOptions.range("1:4:8")));
+    BuildResult result = build(file, BuildOptions.defaults().withRows(BuildOptions.range("1:4:8")));
     assertThat(result.manifest().batching().proven())
         .as(result.manifest().batching().reason())
         .isTrue();
@@ -91,7 +90,8 @@ class ConvertedModelsTest {
             .map(Rewrite.Report::changes)
             .findFirst()
             .orElseThrow();
-    boolean reshapes = network instanceof Bert || network instanceof Lstm || network instanceof Yolo;
+    boolean reshapes =
+        network instanceof Bert || network instanceof Lstm || network instanceof Yolo;
     assertThat(changes.size() > 1)
         .as("shapes are mended where there are any: %s", changes)
         .isEqualTo(reshapes);

@@ -1,22 +1,9 @@
 package dev.sluice.bench.models;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
-import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import com.google.protobuf.ByteString;
-import dev.sluice.bindings.ElementType;
-import dev.sluice.converter.build.BuildOptions;
-import dev.sluice.converter.build.BuildResult;
-import dev.sluice.converter.build.ModelBuilder;
-import dev.sluice.converter.graph.Rewrite;
-import dev.sluice.converter.onnx.ModelReader;
-import dev.sluice.converter.onnx.proto.Onnx.ModelProto;
-import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
-import dev.sluice.converter.onnx.proto.Onnx.ValueInfoProto;
-import dev.sluice.engine.Engine;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -100,6 +100,25 @@ public record BuildOptions(
         rows, more, batching, dynamicBatch, producer, seed, inputStages, outputStages, customOps);
   }
 
+  /**
+   * These options with the shape of one more input, as the command line has it: {@code NAME=DIMS}.
+   *
+   * @throws IllegalArgumentException when it is something else
+   */
+  public BuildOptions withShape(String text) {
+    // Names may contain '='; dimensions don't.
+    int split = text.lastIndexOf('=');
+    if (split < 1) {
+      throw new IllegalArgumentException(
+          "--shape " + text + ": write NAME=DIMS, as in image=1:8:64,3,224,224");
+    }
+    List<Range> dims = new ArrayList<>();
+    for (String dim : text.substring(split + 1).split(",", -1)) {
+      dims.add(range(dim.strip()));
+    }
+    return withShape(text.substring(0, split), dims);
+  }
+
   /** These options without the proof, so that the model runs unbatched. */
   public BuildOptions withoutBatching() {
     return new BuildOptions(

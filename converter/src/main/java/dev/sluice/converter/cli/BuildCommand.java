@@ -5,7 +5,6 @@ import dev.sluice.converter.build.BuildResult;
 import dev.sluice.converter.build.ModelBuilder;
 import dev.sluice.converter.build.PlanAdder;
 import dev.sluice.engine.backend.BackendException;
-import dev.sluice.engine.format.Manifest.Range;
 import dev.sluice.engine.plan.PlanException;
 import dev.sluice.engine.stage.InputStageSpec;
 import dev.sluice.engine.stage.OutputStageSpec;
@@ -217,16 +216,7 @@ final class BuildCommand implements Callable<Integer> {
         options = options.withRows(BuildOptions.range(batch));
       }
       for (String shape : shapes) {
-        // Names may contain '='; dimensions don't.
-        int split = shape.lastIndexOf('=');
-        if (split < 1) {
-          throw usage("--shape " + shape + ": write NAME=DIMS, as in image=1:8:64,3,224,224");
-        }
-        List<Range> dims = new ArrayList<>();
-        for (String dim : shape.substring(split + 1).split(",", -1)) {
-          dims.add(BuildOptions.range(dim.strip()));
-        }
-        options = options.withShape(shape.substring(0, split), dims);
+        options = options.withShape(shape);
       }
       for (String stage : inputStages) {
         options = options.withInputStage(InputStageSpec.parse(stage));

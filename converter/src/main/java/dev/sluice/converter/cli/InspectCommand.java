@@ -1,5 +1,6 @@
 package dev.sluice.converter.cli;
 
+import dev.sluice.converter.build.BuildOptions;
 import dev.sluice.converter.onnx.ModelReader;
 import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.engine.Shape;
@@ -50,6 +51,14 @@ final class InspectCommand implements Callable<Integer> {
   @Option(names = "--layers", description = "List the layers of each plan.")
   private boolean layers;
 
+  @Option(
+      names = "--shape",
+      paramLabel = "NAME=DIMS",
+      description =
+          "For a model: extents of an input that FLOPs are counted for, the batch included."
+              + " Repeatable.")
+  private List<String> shapes = new ArrayList<>();
+
   private String device;
 
   @Option(
@@ -74,6 +83,9 @@ final class InspectCommand implements Callable<Integer> {
       throw usage("--device: it is for the time of layers; add --layers");
     }
     if (PackageFile.isPackage(file)) {
+      if (!shapes.isEmpty()) {
+        throw usage("--shape: a package has its shapes, inspect shows them; it is for a model");
+      }
       inspectPackage();
     } else if (layers) {
       throw usage(
@@ -107,6 +119,7 @@ final class InspectCommand implements Callable<Integer> {
     try (SluicePackage opened = PackageReader.open(file)) {
       opened.verify();
       Manifest manifest = opened.manifest();
+      boolean batched = manifest.batching().proven();
       Manifest.Graph graph = manifest.graphs().values().iterator().next();
       byte[] onnx = opened.entry(graph.entry()).toArray(ValueLayout.JAVA_BYTE);
       OnnxModel model = ModelReader.read(Path.of(file + "!" + graph.entry()), onnx);
@@ -127,6 +140,9 @@ final class InspectCommand implements Callable<Integer> {
       object.put("nodes", graph.nodes());
       object.put("parameters", manifest.parameters());
       object.put("operators", model.operators());
+      FlopReport flops = FlopReport.of(model, manifest.profile().shapes(), batched);
+      object.put("weightBytes", manifest.weights().sizeBytes());
+      object.put("flops", flops.json());
       object.put("batching", ManifestText.batching(manifest.batching()));
       object.put("profile", manifest.profile());
       object.put("precision", ManifestText.precision(manifest.precision()));
@@ -145,14 +161,16 @@ final class InspectCommand implements Callable<Integer> {
           .row("self-test", ManifestText.selfTestText(manifest, null))
           .row("parameters", count(manifest.parameters()))
           .row("opset", "" + graph.opset())
-          .row("operators", operators(graph.nodes(), model.operators()))
-          .row("tuning", tuning.map(InspectCommand::text).orElse("not measured here yet"));
+          .row("operators", operators(graph.nodes(), model.operators()));
+      flops.rows(table);
+      table.row("tuning", tuning.map(InspectCommand::text).orElse("not measured here yet"));
       plans.rows(table);
       table.row("hash", opened.packageHash());
       output.print(
           object,
           out -> {
             table.print(out);
+            flops.layers().print(out);
             if (layers) {
               plans.layers(out);
             }
@@ -162,6 +180,7 @@ final class InspectCommand implements Callable<Integer> {
 
   private void inspectModel() throws IOException {
     OnnxModel model = ModelReader.read(file);
+    checkShapes(model);
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("model", model.name());
     object.put("inputs", values(model.inputs()));
@@ -171,6 +190,9 @@ final class InspectCommand implements Callable<Integer> {
     object.put("nodes", model.nodes());
     object.put("parameters", model.parameters());
     object.put("operators", model.operators());
+    FlopReport flops = FlopReport.of(model, given(), false);
+    object.put("weightBytes", flops.weightBytes());
+    object.put("flops", flops.json());
     object.put("batching", ManifestText.batching(new Manifest.Batching(false, 0, NOT_BUILT)));
     object.put("precision", Map.of("layers", List.of(), "reason", "a model has no package yet"));
     object.put("plans", List.of());
@@ -182,7 +204,44 @@ final class InspectCommand implements Callable<Integer> {
         .row("parameters", count(model.parameters()))
         .row("opset", model.opset() + ", IR version " + model.irVersion())
         .row("operators", operators(model.nodes(), model.operators()));
-    output.print(object, table::print);
+    flops.rows(table);
+    output.print(
+        object,
+        out -> {
+          table.print(out);
+          flops.layers().print(out);
+        });
+  }
+
+  private Map<String, List<Manifest.Range>> given() {
+    BuildOptions options = BuildOptions.defaults();
+    try {
+      for (String shape : shapes) {
+        options = options.withShape(shape);
+      }
+    } catch (IllegalArgumentException e) {
+      throw usage(e.getMessage());
+    }
+    return options.shapes();
+  }
+
+  private void checkShapes(OnnxModel model) {
+    given()
+        .forEach((name, ranges) -> {
+          OnnxModel.Value input =
+              model.inputs().stream().filter(i -> i.name().equals(name)).findFirst().orElse(null);
+          if (input == null) {
+            throw usage(
+                "--shape "
+                    + name
+                    + ": no such input, there are "
+                    + model.inputs().stream().map(OnnxModel.Value::name).toList());
+          }
+          Shape shape = Shape.of(ranges.stream().mapToLong(Manifest.Range::opt).toArray());
+          if (input.isRanked() && !input.shape().accepts(shape)) {
+            throw usage("--shape " + name + ": " + shape + " does not fit " + text(input));
+          }
+        });
   }
 
   private static String text(Tuning tuning) {

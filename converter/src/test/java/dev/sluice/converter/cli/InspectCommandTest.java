@@ -51,4 +51,42 @@ class InspectCommandTest {
     assertThat(Cli.run("inspect", Models.built(model)).done().out())
         .contains("x  float[N,3]", "1 nodes: 1 MatMul", "yes, up to 64 rows");
   }
+
+  @Test
+  void countsOperationsForOneRowOrWhatIsGiven() throws IOException {
+    Path model = Models.product(folder);
+    JsonNode one = Cli.run("inspect", model, "--json").done().json();
+    assertThat(one.get("weightBytes").asInt()).isEqualTo(24);
+    assertThat(one.at("/flops/shapes/x").toString()).isEqualTo("[1,3]");
+    assertThat(one.at("/flops/total").asInt()).isEqualTo(2 * 2 * 3);
+    JsonNode given = Cli.run("inspect", model, "--shape", "x=5,3", "--json").done().json();
+    assertThat(given.at("/flops/total").asInt()).isEqualTo(5 * 2 * 2 * 3);
+    assertThat(given.at("/flops/perOperator").toString()).isEqualTo("{\"MatMul\":60}");
+    assertThat(given.at("/flops/heaviest/0/shape").toString()).isEqualTo("[5,2]");
+    JsonNode packed = Cli.run("inspect", Models.built(model), "--json").done().json();
+    assertThat(packed.at("/flops/total").asInt()).isEqualTo(2 * 2 * 3);
+    assertThat(packed.at("/flops/heaviest/0/parameters").asInt()).isEqualTo(6);
+  }
+
+  @Test
+  void saysWhyOperationsAreNotKnown() throws IOException {
+    Path model = Models.sum(folder);
+    JsonNode open = Cli.run("inspect", model, "--json").done().json();
+    assertThat(open.at("/flops/total").isNull()).isTrue();
+    assertThat(open.at("/flops/unknown").asString())
+        .isEqualTo("the extents of left [2,-1], right [2,-1] are open; give --shape");
+    // Both name the extent alike.
+    JsonNode given = Cli.run("inspect", model, "--shape", "left=2,7", "--json").done().json();
+    assertThat(given.at("/flops/shapes/right").toString()).isEqualTo("[2,7]");
+    assertThat(given.at("/flops/total").asInt()).isEqualTo(14);
+  }
+
+  @Test
+  void refusesShapesThatDoNotFit() throws IOException {
+    Path model = Models.product(folder);
+    Cli.run("inspect", model, "--shape", "z=1,3").refused(2, "--shape z", "[x]");
+    Cli.run("inspect", model, "--shape", "x=1,4").refused(2, "--shape x", "[1,4]");
+    Cli.run("inspect", model, "--shape", "x").refused(2, "NAME=DIMS");
+    Cli.run("inspect", Models.built(model), "--shape", "x=1,3").refused(2, "for a model");
+  }
 }

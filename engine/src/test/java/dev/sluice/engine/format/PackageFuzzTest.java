@@ -57,27 +57,31 @@ class PackageFuzzTest {
       EngineOptions.builder().device("cpu").tune(false).lanes(1).maxShapes(2).build();
 
   @TempDir private Path folder;
-  private final List<List<Part>> whole = new ArrayList<>();
+  private final List<Base> whole = new ArrayList<>();
 
   /** An entry: its name and what is in it. */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Part(String name, byte[] data) {}
+
+  /** A package that mutants are made of: its format and its entries. */
+  private record Base(int version, List<Part> parts) {}
 
   @BeforeEach
   void write() throws IOException {
     Path file = folder.resolve("m.sluice");
     for (boolean batched : new boolean[] {true, false}) {
       writeRunnable(file, batched);
-      whole.add(parts(file));
+      whole.add(new Base(Manifest.PLAIN_VERSION, parts(file)));
     }
     TestPackages.write(file, ZipLayout.IN_ZIP64, TestPackages.staged(file));
-    whole.add(parts(file));
+    whole.add(new Base(Manifest.FORMAT_VERSION, parts(file)));
     Files.delete(file);
   }
 
   private static List<Part> parts(Path file) throws IOException {
     byte[] bytes = Files.readAllBytes(file);
     MemorySegment segment = MemorySegment.ofArray(bytes);
-    long end = bytes.length - Seal.commentBytes(1) - ZipLayout.END_BYTES;
+    long end = (long) bytes.length - Seal.commentBytes(1) - ZipLayout.END_BYTES;
     List<Part> parts = new ArrayList<>();
     for (ZipLayout.Located entry : ZipDirectory.read(file, segment, end)) {
       byte[] data =
@@ -296,8 +300,9 @@ class PackageFuzzTest {
   }
 
   private byte[] mutant(SplittableRandom random) {
-    List<Part> parts = whole.get(random.nextInt(whole.size()));
-    int version = parts == whole.getLast() ? Manifest.FORMAT_VERSION : Manifest.PLAIN_VERSION;
+    Base base = whole.get(random.nextInt(whole.size()));
+    List<Part> parts = base.parts();
+    int version = base.version();
     return switch (random.nextInt(8)) {
       case 0 -> Mutants.bytes(packed(parts, version, null), random);
       case 1, 2 -> packed(parts, version, random);
@@ -356,7 +361,7 @@ class PackageFuzzTest {
 
   /** Opens the first package with another manifest. */
   private void refused(Consumer<ObjectNode> change, String expected) throws IOException {
-    List<Part> parts = new ArrayList<>(whole.getFirst());
+    List<Part> parts = new ArrayList<>(whole.getFirst().parts());
     ObjectNode tree = (ObjectNode) JsonMapper.shared().readTree(parts.getLast().data());
     change.accept(tree);
     parts.set(
@@ -388,12 +393,11 @@ class PackageFuzzTest {
 
   @Test
   void withoutMutationAllHold() throws Exception {
-    for (List<Part> parts : whole) {
-      int version = parts == whole.getLast() ? Manifest.FORMAT_VERSION : Manifest.PLAIN_VERSION;
-      assertThat(holds(packed(parts, version, null))).isTrue();
+    for (Base base : whole) {
+      assertThat(holds(packed(base.parts(), base.version(), null))).isTrue();
     }
     Path file = folder.resolve("m.sluice");
-    Files.write(file, packed(whole.getFirst(), Manifest.PLAIN_VERSION, null));
+    Files.write(file, packed(whole.getFirst().parts(), Manifest.PLAIN_VERSION, null));
     try (Engine engine = Engine.open(file, OPTIONS)) {
       assertThat(engine.maxBatch()).isEqualTo(8);
     }

@@ -97,7 +97,7 @@ class NpyFuzzTest {
 
   /** Other words in the header, whose length is made to fit again, in one of the versions. */
   private static byte[] words(byte[] whole, SplittableRandom random) {
-    int length = whole[8] & 0xff | (whole[9] & 0xff) << 8;
+    int length = (whole[8] & 0xff) | (whole[9] & 0xff) << 8;
     String header = alike(new String(whole, 10, length, ISO_8859_1).strip(), random);
     for (int n = random.nextInt(0, 3); n > 0 && !header.isEmpty(); n--) {
       int from = random.nextInt(header.length());
