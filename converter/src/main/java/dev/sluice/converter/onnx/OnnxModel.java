@@ -323,8 +323,16 @@ public final class OnnxModel {
             case OPAQUE_TYPE -> "of an opaque type";
             case TENSOR_TYPE, VALUE_NOT_SET -> "of no declared type";
           };
+      // What skl2onnx makes of a classifier's probabilities.
+      boolean zipMap = type.getSequenceType().getElemType().hasMapType();
       throw new ModelException(
-          file, who + "is " + what + ", only tensors are served; export the model without it");
+          file,
+          who
+              + "is "
+              + what
+              + (zipMap ? " of maps" : "")
+              + ", only tensors are served; export the model without it"
+              + (zipMap ? ", with skl2onnx by options={'zipmap': False}" : ""));
     }
     ElementType element;
     try {

@@ -3,10 +3,12 @@ package dev.sluice.converter.build;
 import com.google.protobuf.ByteString;
 import dev.sluice.bindings.ElementType;
 import dev.sluice.converter.onnx.proto.Onnx.AttributeProto;
+import dev.sluice.converter.onnx.proto.Onnx.FunctionProto;
 import dev.sluice.converter.onnx.proto.Onnx.GraphProto;
 import dev.sluice.converter.onnx.proto.Onnx.ModelProto;
 import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
 import dev.sluice.converter.onnx.proto.Onnx.OperatorSetIdProto;
+import dev.sluice.converter.onnx.proto.Onnx.StringStringEntryProto;
 import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
 import dev.sluice.converter.onnx.proto.Onnx.TensorShapeProto;
 import dev.sluice.converter.onnx.proto.Onnx.TypeProto;
@@ -22,6 +24,7 @@ import java.util.Random;
 /** Writes small ONNX models for tests. */
 final class OnnxGraphs {
   private final GraphProto.Builder graph = GraphProto.newBuilder().setName("test");
+  private final ModelProto.Builder model = ModelProto.newBuilder();
   private long irVersion = 8;
   private long opset = 17;
 
@@ -141,6 +144,73 @@ final class OnnxGraphs {
     return this;
   }
 
+  /** What the exporter says of itself. */
+  OnnxGraphs producer(String name, String version) {
+    model.setProducerName(name).setProducerVersion(version);
+    return this;
+  }
+
+  /** Operators of another domain than the standard's. */
+  OnnxGraphs domain(String name, long version) {
+    model.addOpsetImport(OperatorSetIdProto.newBuilder().setDomain(name).setVersion(version));
+    return this;
+  }
+
+  OnnxGraphs metadata(String key, String value) {
+    model.addMetadataProps(StringStringEntryProto.newBuilder().setKey(key).setValue(value));
+    return this;
+  }
+
+  OnnxGraphs function(FunctionProto function) {
+    model.addFunctions(function);
+    return this;
+  }
+
+  /** A node of a name of its own, of {@code Operator} or {@code domain::Operator}. */
+  OnnxGraphs named(
+      String name,
+      String op,
+      List<String> inputs,
+      List<String> outputs,
+      AttributeProto... attributes) {
+    int split = op.lastIndexOf("::");
+    node(op.substring(split < 0 ? 0 : split + 2), inputs, outputs, attributes);
+    lastNode().setName(name).setDomain(split < 0 ? "" : op.substring(0, split));
+    return this;
+  }
+
+  NodeProto.Builder lastNode() {
+    return graph.getNodeBuilder(graph.getNodeCount() - 1);
+  }
+
+  /** A Constant node of int64 numbers, or of the one number without a dimension. */
+  OnnxGraphs constant(String name, String output, boolean scalar, long... values) {
+    TensorProto.Builder tensor = TensorProto.newBuilder().setDataType(7);
+    ByteBuffer bytes = ByteBuffer.allocate(8 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+    for (long value : values) {
+      bytes.putLong(value);
+    }
+    if (!scalar) {
+      tensor.addDims(values.length);
+    }
+    return constant(name, output, tensor.setRawData(ByteString.copyFrom(bytes.flip())));
+  }
+
+  /** A Constant node of one real number without a dimension. */
+  OnnxGraphs constant(String name, String output, float value) {
+    return constant(name, output, TensorProto.newBuilder().setDataType(1).addFloatData(value));
+  }
+
+  private OnnxGraphs constant(String name, String output, TensorProto.Builder tensor) {
+    AttributeProto value =
+        AttributeProto.newBuilder()
+            .setName("value")
+            .setType(AttributeProto.AttributeType.TENSOR)
+            .setT(tensor)
+            .build();
+    return named(name, "Constant", List.of(), List.of(output), value);
+  }
+
   static AttributeProto integer(String name, long value) {
     return AttributeProto.newBuilder()
         .setName(name)
@@ -174,7 +244,8 @@ final class OnnxGraphs {
   }
 
   ModelProto model() {
-    return ModelProto.newBuilder()
+    return model
+        .clone()
         .setIrVersion(irVersion)
         .addOpsetImport(OperatorSetIdProto.newBuilder().setVersion(opset))
         .setGraph(graph)

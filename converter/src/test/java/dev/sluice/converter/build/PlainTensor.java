@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import java.util.stream.LongStream;
 
 /**
@@ -35,6 +36,26 @@ record PlainTensor(ElementType type, Shape shape, MemorySegment data, List<Strin
           shape, tensor.getStringDataList().stream().map(text -> text.toStringUtf8()).toList());
     }
     return new PlainTensor(type, shape, files.bytes(tensor), null);
+  }
+
+  /** Seeded normal numbers. */
+  static PlainTensor normal(long seed, long... dims) {
+    Random random = new Random(seed);
+    float[] values = new float[Math.toIntExact(Shape.of(dims).elementCount())];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) random.nextGaussian();
+    }
+    return of(ElementType.FLOAT, Shape.of(dims), MemorySegment.ofArray(values));
+  }
+
+  /** Seeded whole numbers from 0 on. */
+  static PlainTensor numbers(long seed, int bound, long... dims) {
+    Random random = new Random(seed);
+    long[] values = new long[Math.toIntExact(Shape.of(dims).elementCount())];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = random.nextInt(bound);
+    }
+    return of(ElementType.INT64, Shape.of(dims), MemorySegment.ofArray(values));
   }
 
   static PlainTensor ofStrings(Shape shape, List<String> strings) {
