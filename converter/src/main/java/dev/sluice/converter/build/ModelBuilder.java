@@ -311,6 +311,9 @@ public final class ModelBuilder {
             ModelSignature.of(rewritten, runner.session(), run, verdict.proven()),
             verdict.proven(),
             stages);
+    if (!verdict.proven() && options.batching()) {
+      verdict = new BatchProof.Verdict(false, verdict.reason() + OtherAxis.hint(rewritten));
+    }
     SampleRunner truth = original == null ? runner : original.runner();
     GoldenSamples.Kept golden = new GoldenSamples(plan, truth, samples, tolerance).write(writer);
     return new Trials(samples, verdict, golden, plan, stages, proof);

@@ -107,6 +107,25 @@ class BatchProofTest {
         "output 'sum' has the shape [6] for one row, so axis 0 is not the batch");
   }
 
+  private static OnnxGraphs recurrent(Object time, Object batch) {
+    return new OnnxGraphs()
+        .input("x", FLOAT, time, batch, 3)
+        .output("h", FLOAT, 1, batch, 5)
+        .weights("w", 1, 1, 5, 3)
+        .weights("r", 2, 1, 5, 5)
+        .node(
+            "RNN", List.of("x", "w", "r"), List.of("", "h"), OnnxGraphs.integer("hidden_size", 5));
+  }
+
+  @Test
+  void aBatchInAnotherAxisIsTold() throws IOException {
+    String hint = "'batch' is in axis 1 of 'x' and in every other input and output";
+    refused(recurrent(6, "batch"), "fixed extent 6 in axis 0", hint, "batch_first=True");
+    refused(recurrent("time", "batch"), "so axis 0 is not the batch", hint);
+    assertThat(refused(recurrent("time", ""), "axis 0").batching().reason())
+        .doesNotContain("every other input");
+  }
+
   @Test
   void anOutputThatIsAScalar() throws IOException {
     refused(
