@@ -96,7 +96,8 @@ final class CudaOpener {
     } catch (PlanException | NativeException | IllegalArgumentException e) {
       throw new BackendException(
           opened.file() + " can't be opened on cuda:" + device.ordinal() + ": " + e.getMessage(),
-          e);
+          e,
+          e instanceof NativeException failed && CudaBackend.isLost(failed));
     }
   }
 

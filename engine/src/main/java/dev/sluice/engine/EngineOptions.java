@@ -75,7 +75,7 @@ public final class EngineOptions {
     return from.threadsPerLane;
   }
 
-  /** Whether to measure what is left at 0; false takes a lane per core, one thread, the profile. */
+  /** Whether to measure what is left at 0; see {@link Builder#tune}. */
   public boolean tune() {
     return from.tune;
   }
@@ -205,13 +205,21 @@ public final class EngineOptions {
       return this;
     }
 
-    /** Threads of the backend per run; 0, the default, measures. */
+    /** Threads of the backend per run on the CPU; 0, the default, measures. A GPU has none. */
     public Builder threadsPerLane(int count) {
       threadsPerLane = count;
       return this;
     }
 
-    /** Whether to measure what is left at 0 (at most 2 s, remembered); true by default. */
+    /**
+     * Whether to measure what is left at 0, at most 2 s, and remembered; true by default. On the
+     * CPU that is lanes, threads of a lane, and the largest batch; on a GPU the largest batch, and
+     * with it how many lanes there are, while {@link #threadsPerLane} means nothing there. Nothing
+     * is measured where all of them are given, nor while another engine serves. What is given
+     * always holds, also where the rest is measured. False takes for the rest, on the CPU, a lane
+     * for each core with one thread and, on a GPU, two lanes, or four where batches have one row;
+     * in both cases the largest batch of the package's profile.
+     */
     public Builder tune(boolean value) {
       tune = value;
       return this;

@@ -178,7 +178,7 @@ final class PackageOpener {
     int cores = Runtime.getRuntime().availableProcessors();
     int profileRows = profileRows(opened);
     Tuning tuning = null;
-    if (needsTuning(batched(opened))) {
+    if (needsTuning(batched(opened), options.threadsPerLane() > 0)) {
       String key = Tuner.key(opened.packageHash());
       tuning = Tuner.recall(key);
       if (tuning == null && Engine.noneServes()) {
@@ -196,7 +196,8 @@ final class PackageOpener {
       throws BackendException {
     int profileRows = profileRows(opened);
     Tuning tuning = null;
-    if (needsTuning(batched(opened))) {
+    // A device has no threads of lanes that one could measure.
+    if (needsTuning(batched(opened), true)) {
       String key = Tuner.deviceKey(opened.packageHash(), opener.tuningKey());
       tuning = Tuner.recall(key);
       if (tuning == null && Engine.noneServes()) {
@@ -225,9 +226,8 @@ final class PackageOpener {
         tuning.timings());
   }
 
-  private boolean needsTuning(boolean batched) {
-    boolean settled =
-        options.lanes() > 0 && options.threadsPerLane() > 0 && (options.maxBatch() > 0 || !batched);
+  private boolean needsTuning(boolean batched, boolean threadsSettled) {
+    boolean settled = options.lanes() > 0 && threadsSettled && (options.maxBatch() > 0 || !batched);
     return options.tune() && !settled;
   }
 

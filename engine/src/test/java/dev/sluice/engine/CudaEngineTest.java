@@ -228,6 +228,15 @@ class CudaEngineTest extends CudaEngineContract {
   }
 
   @Test
+  void whatIsGivenForADeviceIsNotMeasured() throws Exception {
+    try (Engine engine = Engine.open(file, onGpu().tune(true).lanes(2).maxBatch(4).build())) {
+      assertThat(engine.tuning().measured()).isFalse();
+      assertThat(engine.lanes()).isEqualTo(2);
+    }
+    assertClean();
+  }
+
+  @Test
   @Timeout(value = 60, unit = TimeUnit.SECONDS)
   void deadlinesAndLimitsHoldOnTheDeviceToo() throws Exception {
     try (Engine engine = Engine.open(file, onGpu().maxBatch(4).maxPending(4).build())) {

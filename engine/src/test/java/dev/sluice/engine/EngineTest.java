@@ -144,7 +144,50 @@ class EngineTest {
           .hasMessageContaining("run(1) failed: do this");
       assertThat(call(engine, 2)).isEqualTo(FakeBackend.answer(2));
       assertThat(backend.lanesOpened()).isEqualTo(2);
+      assertThat(backend.lanesPrepared()).isEqualTo(2);
     }
+  }
+
+  /** A backend whose first run fails, after which so many lanes are refused. */
+  private static FakeBackend refusing(int lanes) {
+    FakeBackend[] backend = new FakeBackend[1];
+    AtomicInteger runs = new AtomicInteger();
+    backend[0] =
+        new FakeBackend(
+            1,
+            (lane, m, rows) -> {
+              if (runs.getAndIncrement() == 0) {
+                backend[0].refuseLanes(lanes);
+                throw new BackendException("run(1) failed: do this", null);
+              }
+            });
+    return backend[0];
+  }
+
+  @Test
+  void aLaneThatCanNotBeOpenedAnewAtOnceIsTriedAgain() throws Exception {
+    FakeBackend backend = refusing(4);
+    try (Engine engine = engine(backend, options(8, 1))) {
+      assertThatThrownBy(() -> call(engine, 1)).isInstanceOf(InferenceException.class);
+      assertThat(call(engine, 2)).isEqualTo(FakeBackend.answer(2));
+      assertThat(engine.failure()).isNull();
+      assertThat(engine.stats().usableLanes()).isEqualTo(1);
+      assertThat(backend.lanesOpened()).isEqualTo(2);
+    }
+    assertThat(backend.liveLanes()).isZero();
+  }
+
+  @Test
+  void theEngineFailsWhereItsLastLaneDoesNotComeBack() throws Exception {
+    FakeBackend backend = refusing(Integer.MAX_VALUE);
+    try (Engine engine = engine(backend, options(8, 1))) {
+      assertThatThrownBy(() -> call(engine, 1)).isInstanceOf(InferenceException.class);
+      assertThatThrownBy(() -> call(engine, 2))
+          .isInstanceOf(InferenceException.class)
+          .hasMessageContaining("lane 0 can't be opened anew");
+      assertThat(engine.newRequest().tryClaim(1)).isEqualTo(Admission.FAILED);
+    }
+    assertThat(backend.liveLanes()).isZero();
   }
 
   @Test

@@ -29,6 +29,8 @@ public final class FakeBackend implements Backend {
   private final AtomicInteger liveMemories = new AtomicInteger();
   private final AtomicInteger liveLanes = new AtomicInteger();
   private final AtomicInteger lanesOpened = new AtomicInteger();
+  private final AtomicInteger lanesPrepared = new AtomicInteger();
+  private final AtomicInteger refusedLanes = new AtomicInteger();
   private volatile boolean closed;
 
   public FakeBackend(int width, Run run) {
@@ -65,6 +67,16 @@ public final class FakeBackend implements Backend {
     return liveLanes.get();
   }
 
+  /** Refuses to open the next lanes. */
+  public void refuseLanes(int count) {
+    refusedLanes.set(count);
+  }
+
+  /** How often lanes were prepared. */
+  public int lanesPrepared() {
+    return lanesPrepared.get();
+  }
+
   /** Lanes ever opened. */
   public int lanesOpened() {
     return lanesOpened.get();
@@ -81,7 +93,10 @@ public final class FakeBackend implements Backend {
   }
 
   @Override
-  public Lane openLane(int index) {
+  public Lane openLane(int index) throws BackendException {
+    if (refusedLanes.getAndUpdate(left -> Math.max(0, left - 1)) > 0) {
+      throw new BackendException("no lane " + index + " now", null);
+    }
     liveLanes.incrementAndGet();
     lanesOpened.incrementAndGet();
     return new FakeLane(index);
@@ -118,6 +133,11 @@ public final class FakeBackend implements Backend {
       } finally {
         users.decrementAndGet();
       }
+    }
+
+    @Override
+    public void prepare(BatchMemory memory) {
+      lanesPrepared.incrementAndGet();
     }
 
     @Override

@@ -99,10 +99,13 @@ public final class DeviceContext implements AutoCloseable {
     }
   }
 
-  /** Makes current what was current before, unless its owner destroyed it meanwhile. */
+  /**
+   * Makes current what was current before; where its owner destroyed it meanwhile, nothing is
+   * current, since ours is not the caller's to work in.
+   */
   public void leave(long before) {
-    if (before != context.raw()) {
-      api.cuCtxSetCurrent(before);
+    if (before != context.raw() && api.cuCtxSetCurrent(before) != CudaApi.CUDA_SUCCESS) {
+      api.cuCtxSetCurrent(0);
     }
   }
 

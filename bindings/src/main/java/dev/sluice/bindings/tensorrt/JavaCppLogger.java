@@ -19,7 +19,7 @@ import org.bytedeco.tensorrt.nvinfer.ILogger;
  * <p>Thread safety: TensorRT logs from any thread.
  */
 final class JavaCppLogger extends ILogger {
-  private static final TensorRtLog NOBODYS = new TensorRtLog("TensorRT");
+  private static final TensorRtLog NOBODYS = new TensorRtLog("TensorRT", false);
 
   /** Keeps every logger from the garbage collector, which would free its C++ object. */
   private static final List<JavaCppLogger> ALL = new ArrayList<>();
@@ -50,6 +50,7 @@ final class JavaCppLogger extends ILogger {
 
   /** Ends its use; what TensorRT still says to it goes to the system's log alone. */
   void giveBack() {
+    log.tellRest();
     synchronized (ALL) {
       log = NOBODYS;
       IDLE.push(this);

@@ -2,13 +2,20 @@ package dev.sluice.bindings.tensorrt;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.WeakHashMap;
 
 /**
  * What TensorRT says: goes to the {@link System.Logger} {@code dev.sluice.tensorrt} with its
- * severity, and errors are kept until the call that they belong to is judged.
+ * severity, and errors are kept until the call that they belong to is judged. TensorRT logs on the
+ * thread that calls it, so errors belong to the thread that said them. It has threads of its own,
+ * too, which judge nothing: what they say is in the exception of whichever call fails.
  *
- * <p>Thread safety: TensorRT logs from any thread. Errors of calls that run at the same time under
- * one log are not told apart, so each builder has a log of its own.
+ * <p>An error is told once: where its call fails in the exception alone, else by the logger. Until
+ * then the logger has it at {@code DEBUG}.
+ *
+ * <p>Thread safety: any thread. Calls that threads of TensorRT work for at the same time are not
+ * told apart, so each builder has a log of its own.
  */
 public final class TensorRtLog {
   /** {@code nvinfer1::ILogger::Severity}. */
@@ -42,27 +49,51 @@ public final class TensorRtLog {
   private static final int MAX_ERRORS = 64;
 
   private final String label;
-  private final List<String> errors = new ArrayList<>();
+
+  /** What each thread said since it judged a call; guarded by itself, as the next. */
+  private final Map<Thread, List<String>> errors = new WeakHashMap<>();
+
+  /** Threads that judge calls. */
+  private final Map<Thread, Boolean> judges = new WeakHashMap<>();
 
   /**
-   * A log.
+   * A log, whose calls this thread judges; others do so from their first {@link #check} on.
    *
    * @param label what the calls are for, before each line
    */
   public TensorRtLog(String label) {
+    this(label, true);
+  }
+
+  /**
+   * A log.
+   *
+   * @param judged whether calls are; else errors go to the logger at once
+   */
+  TensorRtLog(String label, boolean judged) {
     this.label = label;
+    if (judged) {
+      judges.put(Thread.currentThread(), true);
+    }
   }
 
   /** Takes what TensorRT says. */
   public void log(Severity severity, String message) {
-    if (severity.isError()) {
-      synchronized (errors) {
-        if (errors.size() < MAX_ERRORS) {
-          errors.add(message);
-        }
+    boolean kept = severity.isError() && keep(message);
+    LOG.log(kept ? System.Logger.Level.DEBUG : severity.level, () -> label + ": " + message);
+  }
+
+  /** Keeps an error; whether the logger has to hear of it later. */
+  private boolean keep(String message) {
+    Thread thread = Thread.currentThread();
+    synchronized (errors) {
+      List<String> own = errors.computeIfAbsent(thread, _ -> new ArrayList<>());
+      boolean room = own.size() < MAX_ERRORS;
+      if (room) {
+        own.add(message);
       }
+      return room && judges.containsKey(thread);
     }
-    LOG.log(severity.level, () -> label + ": " + message);
   }
 
   /** Whether there are errors that belong to no judged call yet. */
@@ -72,9 +103,23 @@ public final class TensorRtLog {
     }
   }
 
+  /** Gives the logger what waits for a judgement that will not come. */
+  void tellRest() {
+    List<String> rest = new ArrayList<>();
+    synchronized (errors) {
+      errors.forEach((thread, said) -> rest.addAll(judges.containsKey(thread) ? said : List.of()));
+      errors.clear();
+    }
+    rest.forEach(this::tell);
+  }
+
+  private void tell(String error) {
+    LOG.log(System.Logger.Level.ERROR, () -> label + ": " + error);
+  }
+
   /**
-   * Judges a call by its result, and forgets the errors so far: they are in the exception, or,
-   * where the call succeeded all the same, in the log.
+   * Judges a call of this thread by its result, and forgets the errors that the thread said so far:
+   * they are in the exception, or, where the call succeeded all the same, in the log.
    *
    * @param succeeded what its result says
    * @param function TensorRT's name of the method
@@ -83,13 +128,24 @@ public final class TensorRtLog {
    * @throws TensorRtException where it failed
    */
   public void check(boolean succeeded, String function, String arguments, String remedy) {
-    String said;
+    Thread thread = Thread.currentThread();
+    List<String> said = new ArrayList<>();
+    boolean told;
     synchronized (errors) {
-      said = String.join("; ", errors);
-      errors.clear();
+      told = judges.put(thread, true) == null;
+      List<String> own = errors.remove(thread);
+      if (own != null) {
+        said.addAll(own);
+      }
+      if (!succeeded) {
+        errors.forEach((other, its) -> said.addAll(judges.containsKey(other) ? List.of() : its));
+      }
     }
     if (!succeeded) {
-      throw new TensorRtException(function, arguments, said, remedy);
+      throw new TensorRtException(function, arguments, String.join("; ", said), remedy);
+    }
+    if (!told) {
+      said.forEach(this::tell);
     }
   }
 

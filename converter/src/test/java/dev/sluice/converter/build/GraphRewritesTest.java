@@ -249,6 +249,7 @@ class GraphRewritesTest {
             "Conv");
     assertThat(changes(result, NORM))
         .containsExactly("folded 'BatchNormalization1' (BatchNormalization) into 'Conv0' (Conv)");
+    assertThat(result.rewriteProof()).contains("gave what the model gave");
     assertThat(result.manifest().weights().sizeBytes()).isEqualTo(16 * 8 * 9 * 4);
     assertThat(result.manifest().parameters()).isEqualTo(16 * 8 * 9 + 16);
     folds(
@@ -256,7 +257,8 @@ class GraphRewritesTest {
             .input("x", FLOAT, "N", 4, 3, 3)
             .output("y", FLOAT, "N", 6, 5, 5)
             .weights("w", 1, 4, 3, 3, 3)
-            .node("ConvTranspose", List.of("x", "w"), List.of("c"), integer("group", 2))
+            .weights("b", 5, 6)
+            .node("ConvTranspose", List.of("x", "w", "b"), List.of("c"), integer("group", 2))
             .norm("c", "y", 3, 6),
         "ConvTranspose");
     folds(

@@ -24,7 +24,10 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What dead code, constant folding and batch normalization folding do to models. */
+/**
+ * What rewrites do not touch, shapes that become constants, and graphs at random; {@link
+ * GraphRewritesTest} has what each rewrite does.
+ */
 class RewritesTest {
   private static final long SEED = Long.getLong("sluice.seed", 20261126L);
   private static final int GRAPHS =
@@ -59,40 +62,6 @@ class RewritesTest {
 
   private static OnnxGraphs images(int channels) {
     return new OnnxGraphs().input("x", FLOAT, "N", channels, 5, 5);
-  }
-
-  @Test
-  void aNormalizationGoesIntoTheLayerBefore() throws IOException {
-    Built conv =
-        build(
-            images(2)
-                .output("y", FLOAT, "N", 3, 3, 3)
-                .weights("w", 1, 3, 2, 3, 3)
-                .node("Conv", List.of("x", "w"), List.of("c"))
-                .norm("c", "y", 2, 3));
-    assertThat(conv.operators()).containsExactly("Conv");
-    assertThat(conv.changes("batch normalization folding"))
-        .containsExactly("folded 'BatchNormalization1' (BatchNormalization) into 'Conv0' (Conv)");
-    assertThat(conv.result().rewriteProof()).contains("gave what the model gave");
-    Built transposed =
-        build(
-            images(2)
-                .output("y", FLOAT, "N", 3, 7, 7)
-                .weights("w", 1, 2, 3, 3, 3)
-                .weights("b", 5, 3)
-                .node("ConvTranspose", List.of("x", "w", "b"), List.of("c"))
-                .norm("c", "y", 2, 3));
-    assertThat(transposed.operators()).containsExactly("ConvTranspose");
-    Built gemm =
-        build(
-            new OnnxGraphs()
-                .input("x", FLOAT, "N", 4)
-                .output("y", FLOAT, "N", 3)
-                .weights("w", 1, 3, 4)
-                .weights("b", 5, 3)
-                .node("Gemm", List.of("x", "w", "b"), List.of("c"), integer("transB", 1))
-                .norm("c", "y", 2, 3));
-    assertThat(gemm.operators()).containsExactly("Gemm");
   }
 
   @Test
@@ -158,26 +127,6 @@ class RewritesTest {
                 .node("Add", List.of("x", "none"), List.of("y")));
     assertThat(random.operators()).containsExactly("RandomNormal", "Mul", "Add");
     assertThat(random.changes("constant folding")).containsExactly("computed 'Cast1' (Cast)");
-  }
-
-  @Test
-  void whatNoOutputNeedsIsDropped() throws IOException {
-    Built built =
-        build(
-            new OnnxGraphs()
-                .input("x", FLOAT, "N", 4)
-                .output("y", FLOAT, "N", 4)
-                .weights("unused", 1, 64, 64)
-                .weights("w", 2, 4, 4)
-                .node("MatMul", List.of("x", "w"), List.of("dead"))
-                .node("Relu", List.of("dead"), List.of("deader"))
-                .node("Neg", List.of("x"), List.of("y")));
-    assertThat(built.operators()).containsExactly("Neg");
-    assertThat(built.graph().getGraph().getInitializerCount()).isZero();
-    assertThat(built.changes("dead code"))
-        .contains("dropped 'MatMul0' (MatMul), which no output needs")
-        .contains("dropped 2 constants that no node takes");
-    assertThat(built.result().sizeBytes()).isLessThan(64 * 64 * 4);
   }
 
   @Test

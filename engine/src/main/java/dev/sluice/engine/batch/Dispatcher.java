@@ -40,6 +40,10 @@ final class Dispatcher {
   private final IndexSet idleLanes;
   private final IndexSet ready;
   private final AtomicInteger usableLanes;
+
+  /** Those that are usable, or may be again. */
+  private final AtomicInteger lanesLeft;
+
   private final AtomicReference<Throwable> failure = new AtomicReference<>();
   private final AtomicInteger quarantined = new AtomicInteger();
   private Runnable afterRecycle = () -> {};
@@ -55,6 +59,7 @@ final class Dispatcher {
     this.idleLanes = new IndexSet(runners.length);
     this.ready = new IndexSet(options.maxQueues() * options.buffersPerQueue());
     this.usableLanes = new AtomicInteger(runners.length);
+    this.lanesLeft = new AtomicInteger(runners.length);
     for (int i = 0; i < runners.length; i++) {
       try {
         runners[i] = new LaneRunner(i, this, backend);
@@ -353,7 +358,22 @@ final class Dispatcher {
       idleLanes.add(runner.index());
       return true;
     }
+    if (failure.get() == null && runner.mayReopen()) {
+      runner.reopenLater();
+    }
     return failure.get() != null;
+  }
+
+  /** On the lane's own thread: a lane that was out of use was tried again. */
+  void reopened(LaneRunner runner, boolean usable) {
+    if (usable) {
+      usableLanes.incrementAndGet();
+    } else if (!runner.mayReopen()) {
+      laneGone(new BackendException("lane " + runner.index() + " can't be opened anew", null));
+    }
+    if (giveBack(runner)) {
+      pump(null);
+    }
   }
 
   /** Runs; then S4 for every slot. */
@@ -363,7 +383,10 @@ final class Dispatcher {
     Throwable thrown = runner.run(batch.memory(), options.exactRows() ? batch.maxRows() : rows);
     batch.doneNs = clock.nanoTime();
     if (thrown != null && !runner.usable()) {
-      laneLost(thrown);
+      usableLanes.decrementAndGet();
+      if (!runner.mayReopen()) {
+        laneGone(thrown);
+      }
     }
     measure(batch, runner, rows);
     batch.queue().expectedRows = BatchPolicy.expect(batch.queue().expectedRows, rows);
@@ -388,9 +411,10 @@ final class Dispatcher {
     }
   }
 
-  private void laneLost(Throwable thrown) {
+  /** A lane does not come back; the engine fails with its last one, or a lost device. */
+  private void laneGone(Throwable thrown) {
     boolean lost = thrown instanceof BackendException e && e.deviceLost();
-    if (usableLanes.decrementAndGet() == 0 || lost) {
+    if (lanesLeft.decrementAndGet() == 0 || lost) {
       if (failure.compareAndSet(null, thrown)) {
         LOG.log(System.Logger.Level.ERROR, "the engine has failed and serves no more", thrown);
       }

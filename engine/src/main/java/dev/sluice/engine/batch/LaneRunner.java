@@ -16,6 +16,12 @@ import java.util.concurrent.locks.LockSupport;
 final class LaneRunner {
   private static final System.Logger LOG = System.getLogger(LaneRunner.class.getName());
 
+  /** How often a lane that can't be opened anew is tried again, in 1.3 s, before it is given up. */
+  static final int MAX_REOPENINGS = 7;
+
+  /** The wait before the first of these, which doubles with each. */
+  private static final long FIRST_REOPENING_NS = 10_000_000;
+
   private final int index;
   private final Dispatcher dispatcher;
   private final Backend backend;
@@ -23,6 +29,9 @@ final class LaneRunner {
   private final boolean staged;
   private Lane lane;
   private volatile Batch mailbox;
+  private int reopenings;
+  private volatile long reopenNs;
+  private volatile boolean reopening;
   private volatile long dueNs;
   private volatile boolean armed;
   private volatile boolean stop;
@@ -64,7 +73,7 @@ final class LaneRunner {
       }
       return null;
     } catch (Throwable t) { // whatever a backend throws belongs to this batch's requests
-      rebuild(t);
+      rebuild(t, memory);
       return t;
     }
   }
@@ -79,17 +88,56 @@ final class LaneRunner {
     return lane != null;
   }
 
-  private void rebuild(Throwable failure) {
+  private void rebuild(Throwable failure, BatchMemory memory) {
     LOG.log(System.Logger.Level.WARNING, "lane " + index + " failed and is opened anew", failure);
     closeLane();
-    if (failure instanceof BackendException e && e.deviceLost()) {
-      return;
+    reopenings = isLost(failure) ? MAX_REOPENINGS : 0;
+    if (reopenings == 0 && open() && !prepared(memory)) {
+      closeLane();
+      open();
     }
+  }
+
+  private boolean open() {
     try {
       lane = backend.openLane(index);
-    } catch (Throwable t) { // the lane stays out of use; the engine fails with its last lane
+      return true;
+    } catch (Throwable t) { // whatever a backend throws; the lane is out of use meanwhile
       LOG.log(System.Logger.Level.ERROR, "lane " + index + " cannot be opened anew", t);
+      reopenings = isLost(t) ? MAX_REOPENINGS : reopenings;
+      return false;
     }
+  }
+
+  /** Makes a lane that was opened anew ready; one that can't be serves all the same. */
+  private boolean prepared(BatchMemory memory) {
+    try {
+      lane.prepare(memory);
+      return true;
+    } catch (Throwable t) { // whatever a backend throws
+      LOG.log(System.Logger.Level.WARNING, "lane " + index + " was opened, not prepared", t);
+      return false;
+    }
+  }
+
+  private static boolean isLost(Throwable failure) {
+    return failure instanceof BackendException e && e.deviceLost();
+  }
+
+  /** Whether a lane that is out of use may come back; asked by who holds it. */
+  boolean mayReopen() {
+    return reopenings < MAX_REOPENINGS;
+  }
+
+  /**
+   * Has the lane's own thread open the lane anew, later with each time. That thread holds the lane
+   * from now on.
+   */
+  synchronized void reopenLater() {
+    long delayNs = FIRST_REOPENING_NS << reopenings++;
+    reopenNs = dispatcher.options().clock().nanoTime() + delayNs;
+    reopening = true;
+    wakeThread();
   }
 
   void closeLane() {
@@ -142,14 +190,20 @@ final class LaneRunner {
       if (batch != null) {
         mailbox = null;
         dispatcher.runOnLaneThread(this, batch);
-      } else if (armed) {
-        long leftNs = dueNs - dispatcher.options().clock().nanoTime();
-        if (leftNs > 0) {
-          LockSupport.parkNanos(this, leftNs);
-        } else {
-          armed = false;
-          dispatcher.pump(null);
-        }
+        continue;
+      }
+      long nowNs = dispatcher.options().clock().nanoTime();
+      long reopenLeftNs = reopening ? reopenNs - nowNs : Long.MAX_VALUE;
+      long dueLeftNs = armed ? dueNs - nowNs : Long.MAX_VALUE;
+      long leftNs = Math.min(reopenLeftNs, dueLeftNs);
+      if (dueLeftNs <= 0) {
+        armed = false;
+        dispatcher.pump(null);
+      } else if (reopenLeftNs <= 0) {
+        reopening = false;
+        dispatcher.reopened(this, open());
+      } else if (leftNs < Long.MAX_VALUE) {
+        LockSupport.parkNanos(this, leftNs);
       } else {
         LockSupport.park(this);
       }

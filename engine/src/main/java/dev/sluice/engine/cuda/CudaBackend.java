@@ -27,7 +27,6 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * A TensorRT plan on a GPU: loaded once, run by lanes that share its weights. The primary context
@@ -49,7 +48,8 @@ public final class CudaBackend implements Backend {
   private final CudaOptions options;
   private final GpuLibraries gpu;
   private final LaneCounts counts = new LaneCounts();
-  private final AtomicInteger nextShape = new AtomicInteger();
+
+  /** Those that the plan takes; guarded by this. */
   private final Map<ShapeKey, CudaShape> shapes = new HashMap<>();
 
   /** What is given back, the last first. */
@@ -72,7 +72,12 @@ public final class CudaBackend implements Backend {
     this.device = device;
     this.options = options;
     this.context = owns(DeviceContext.retain(gpu.cuda(), device.ordinal()));
-    this.scratch = owns(NativeMemory.allocate("results of cuda:" + device.ordinal(), 8, 8));
+    try {
+      this.scratch = owns(NativeMemory.allocate("results of cuda:" + device.ordinal(), 8, 8));
+    } catch (RuntimeException | Error e) {
+      context.close();
+      throw e;
+    }
   }
 
   private <T extends AutoCloseable> T owns(T resource) {
@@ -103,18 +108,25 @@ public final class CudaBackend implements Backend {
       backend.load(model);
       return backend;
     } catch (NativeException | IllegalArgumentException e) {
-      closeQuietly(backend);
+      closeAfter(e, backend);
       throw new BackendException(
-          "the CUDA backend can't open " + model.label() + ": " + e.getMessage(), e);
-    } catch (BackendException e) {
-      closeQuietly(backend);
+          "the CUDA backend can't open " + model.label() + ": " + e.getMessage(),
+          e,
+          e instanceof NativeException failed && isLost(failed));
+    } catch (BackendException | RuntimeException | Error e) {
+      closeAfter(e, backend);
       throw e;
     }
   }
 
-  private static void closeQuietly(CudaBackend backend) {
-    if (backend != null) {
-      backend.close();
+  /** Closes what was opened so far; the failure that ended the opening is the one that is told. */
+  private static void closeAfter(Throwable failure, CudaBackend backend) {
+    try {
+      if (backend != null) {
+        backend.close();
+      }
+    } catch (RuntimeException e) {
+      failure.addSuppressed(e);
     }
   }
 
@@ -177,16 +189,7 @@ public final class CudaBackend implements Backend {
     }
     checkKey(key);
     try {
-      CudaShape shape = shape(key);
-      // The most rows have to fit, too: better refused here than by the first full batch.
-      int bucket = RowBuckets.of(maxRows, shape.leastRows, maxRows);
-      long before = enter();
-      try {
-        plan.profile(shape.modelInputs(bucket, stages.batched()));
-      } finally {
-        context.leave(before);
-      }
-      return CudaBatchMemory.allocate(this, shape, maxRows);
+      return CudaBatchMemory.allocate(this, shape(key, maxRows), maxRows);
     } catch (NativeException e) {
       throw new BackendException(
           "memory for "
@@ -218,19 +221,31 @@ public final class CudaBackend implements Backend {
     }
   }
 
-  private synchronized CudaShape shape(ShapeKey key) throws BackendException {
-    CudaShape known = shapes.get(key);
-    if (known != null) {
-      return known;
-    }
+  private synchronized CudaShape shape(ShapeKey key, int maxRows) throws BackendException {
     long before = enter();
-    try (CudaStream stream = CudaStream.create(gpu.cuda(), "shapes", 0)) {
-      CudaShape shape = CudaShape.of(nextShape.getAndIncrement(), plan, stages, key, stream);
-      shapes.put(key, shape);
+    try {
+      CudaShape known = shapes.get(key);
+      CudaShape shape = known == null ? newShape(key) : known;
+      // The most rows have to fit, too: better refused here than by the first full batch.
+      int bucket = RowBuckets.of(maxRows, shape.leastRows, maxRows);
+      plan.profile(shape.modelInputs(bucket, stages.batched()));
+      // What is refused is not kept: callers may ask for shapes without end.
+      shapes.putIfAbsent(key, shape);
       return shape;
     } finally {
       context.leave(before);
     }
+  }
+
+  private CudaShape newShape(ShapeKey key) throws BackendException {
+    try (CudaStream stream = CudaStream.create(gpu.cuda(), "shapes", 0)) {
+      return CudaShape.of(shapes.size(), plan, stages, key, stream);
+    }
+  }
+
+  /** How many shapes are kept. */
+  synchronized int shapeCount() {
+    return shapes.size();
   }
 
   @Override
@@ -257,7 +272,12 @@ public final class CudaBackend implements Backend {
     return false;
   }
 
-  /** Checks what a caller says of its memory; any context may be current. */
+  /**
+   * Checks what a caller says of its memory; any context may be current.
+   *
+   * @throws IllegalArgumentException where it is not of this device, or shorter
+   * @throws IllegalStateException where the device is lost, so that nothing can be said
+   */
   void checkDeviceMemory(String label, long address, long sizeBytes) {
     try {
       synchronized (scratch) {
@@ -269,13 +289,17 @@ public final class CudaBackend implements Backend {
         }
       }
     } catch (CudaException e) {
+      if (isLost(e)) {
+        throw new IllegalStateException(
+            "'" + label + "' can't be checked, " + device() + " is lost: " + e.getMessage(), e);
+      }
       throw new IllegalArgumentException(
           "'" + label + "': this is not memory of " + device() + ": " + e.getMessage(), e);
     }
   }
 
   /** Whether a failure means that the device is gone for the whole process. */
-  static boolean isLost(NativeException e) {
+  public static boolean isLost(NativeException e) {
     return e instanceof CudaException failed && failed.sort() == CudaStatus.Sort.DEVICE_LOST;
   }
 

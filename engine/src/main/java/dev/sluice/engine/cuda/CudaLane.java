@@ -24,6 +24,8 @@ import java.util.List;
  * <p>Thread safety: as {@link Lane} says.
  */
 final class CudaLane implements Lane {
+  private static final System.Logger LOG = System.getLogger(CudaLane.class.getName());
+
   private final CudaBackend backend;
   private final CudaApi cuda;
   private final DeviceContext context;
@@ -132,10 +134,10 @@ final class CudaLane implements Lane {
       copyOut(own, run, rows);
       events.await(stream);
     } catch (NativeException e) {
-      settle();
+      settle(e);
       throw failure(e, own, rows);
     } catch (RuntimeException | Error e) {
-      settle();
+      settle(e);
       throw e;
     } finally {
       context.leave(before);
@@ -277,13 +279,23 @@ final class CudaLane implements Lane {
   }
 
   /** Whatever was enqueued has to end before the batch's memory is another's. */
-  private void settle() {
-    cuda.cuStreamSynchronize(stream.raw());
+  private void settle(Throwable failure) {
+    int status = cuda.cuStreamSynchronize(stream.raw());
+    if (status != CudaApi.CUDA_SUCCESS) {
+      failure.addSuppressed(CudaStatus.exception(cuda, status, "cuStreamSynchronize", toString()));
+    }
   }
 
   private BackendException failure(NativeException e, CudaBatchMemory own, int rows) {
     boolean lost = CudaBackend.isLost(e);
     String also = "";
+    for (Throwable settled : e.getSuppressed()) {
+      // A loss may show only where the stream is waited for.
+      if (!lost && settled instanceof NativeException later && CudaBackend.isLost(later)) {
+        lost = true;
+        also = "; " + later.getMessage();
+      }
+    }
     if (!lost) {
       // TensorRT tells that a call failed, not what became of the device.
       int status = cuda.cuStreamQuery(stream.raw());
@@ -320,10 +332,10 @@ final class CudaLane implements Lane {
         bucket = RowBuckets.below(bucket, shape.leastRows, own.maxRows());
       }
     } catch (NativeException e) {
-      settle();
+      settle(e);
       throw failure(e, own, own.maxRows());
     } catch (RuntimeException | Error e) {
-      settle();
+      settle(e);
       throw e;
     } finally {
       context.leave(before);
@@ -374,7 +386,13 @@ final class CudaLane implements Lane {
   private void closeHere() {
     long before = context.enterForClose(scratch.segment());
     try {
-      settle();
+      int status = cuda.cuStreamSynchronize(stream.raw());
+      if (status != CudaApi.CUDA_SUCCESS) {
+        LOG.log(
+            System.Logger.Level.WARNING,
+            "closing a lane whose stream failed",
+            CudaStatus.exception(cuda, status, "cuStreamSynchronize", toString()));
+      }
       while (recent.size() > 0) {
         recent.removeOldest().close();
       }

@@ -15,7 +15,9 @@ import java.util.Objects;
  *     that were not used for longest go first. 0 captures nothing
  * @param deviceMemoryLimitBytes most device memory for activations, inputs and outputs; {@link
  *     MemoryBudget#UNLIMITED} for none. The plan's weights are not counted
- * @param plan how a plan is built where the package has none that fits
+ * @param plan how the plan that serves was built, or is built where there is none: a plan in the
+ *     package that was built otherwise is passed over. Null takes the package's plan however it was
+ *     built, and builds one with {@link PlanOptions#defaults} where none fits
  * @param firstLoadBuild whether a plan may be built when a package is opened
  * @param timed whether the device's time of each run is measured, for two events a run
  */
@@ -35,7 +37,6 @@ public record CudaOptions(
   /** Checks the values. */
   public CudaOptions {
     Objects.requireNonNull(waiting, "waiting");
-    Objects.requireNonNull(plan, "plan");
     if (maxGraphs < 0) {
       throw new IllegalArgumentException("a lane has 0 or more graphs, not " + maxGraphs);
     }
@@ -45,15 +46,10 @@ public record CudaOptions(
     }
   }
 
-  /** Spins, captures, without limits, and builds a missing plan with TensorRT's defaults. */
+  /** Spins, captures, without limits, and takes the package's plan, or builds a missing one. */
   public static CudaOptions defaults() {
     return new CudaOptions(
-        CudaStream.Wait.SPIN,
-        DEFAULT_MAX_GRAPHS,
-        MemoryBudget.UNLIMITED,
-        PlanOptions.defaults(),
-        true,
-        false);
+        CudaStream.Wait.SPIN, DEFAULT_MAX_GRAPHS, MemoryBudget.UNLIMITED, null, true, false);
   }
 
   /** The same with another wait: spinning takes a core for each lane that runs. */
@@ -71,7 +67,7 @@ public record CudaOptions(
     return new CudaOptions(waiting, maxGraphs, value, plan, firstLoadBuild, timed);
   }
 
-  /** The same with other options of plans that are built. */
+  /** The same with another {@link #plan}. */
   public CudaOptions withPlan(PlanOptions value) {
     return new CudaOptions(
         waiting, maxGraphs, deviceMemoryLimitBytes, value, firstLoadBuild, timed);

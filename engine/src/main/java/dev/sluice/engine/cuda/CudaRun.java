@@ -19,8 +19,8 @@ import java.util.List;
  * stages before the model, the model, and the stages after it.
  *
  * <p>The first run is enqueued as it is, which TensorRT asks for before a capture; the second is
- * captured, and from then on the graph is launched. Where the lane's memory moves the next run is
- * bound and captured anew. Where a capture is refused, runs are enqueued one by one for ever.
+ * captured, and from then on the graph is launched. Where the lane's memory moves the run is bound
+ * anew, and that begins again. Where a capture is refused, runs are enqueued one by one for ever.
  *
  * <p>Thread safety: the lane's.
  */
@@ -129,6 +129,8 @@ final class CudaRun implements AutoCloseable {
     at.place(memory, mostRows);
     dropGraph();
     bindTensors(memory);
+    // What a context puts off until it is enqueued must not become part of a capture.
+    warm = false;
     epoch = memory.epoch();
   }
 

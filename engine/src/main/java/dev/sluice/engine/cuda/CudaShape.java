@@ -133,8 +133,8 @@ final class CudaShape {
   static CudaShape of(int index, LoadedPlan plan, StagePlan stages, ShapeKey key, CudaStream stream)
       throws BackendException {
     boolean batched = stages.batched();
-    int leastRows = batched ? plan.leastRows() : 1;
     List<Shape> inputs = stages.modelKey(key).inputs();
+    int leastRows = batched ? plan.leastRows(inputs) : 1;
     Shape[] outputs =
         outputs(plan, withRows(inputs, leastRows, batched), leastRows, batched, stream);
     Tensors tensors = new Tensors(stages);

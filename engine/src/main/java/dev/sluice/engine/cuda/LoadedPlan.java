@@ -233,17 +233,32 @@ final class LoadedPlan implements AutoCloseable {
     return engine.getProfileShape(model.inputs().get(input).name(), profile, select);
   }
 
-  /** The fewest rows of a run of a batched model, of all ranges. */
-  int leastRows() {
+  /**
+   * The fewest rows of a run of a batched model, of the ranges that take such rows; 1 where none
+   * does.
+   *
+   * @param row the inputs, in the order of the signature, with any number of rows
+   */
+  int leastRows(List<Shape> row) {
     long least = Long.MAX_VALUE;
     for (int profile = 0; profile < profiles; profile++) {
-      for (int i = 0; i < bound.length; i++) {
-        if (bound[i] && !model.inputs().get(i).shape().isStatic()) {
-          least = Math.min(least, bound(i, profile, OptProfileSelector.MIN)[0]);
-        }
+      long rows = leastRows(profile);
+      List<Shape> inputs = row.stream().map(shape -> shape.withDim(0, rows)).toList();
+      if (distance(profile, inputs) < Double.POSITIVE_INFINITY) {
+        least = Math.min(least, rows);
       }
     }
-    return least == Long.MAX_VALUE ? 1 : Math.toIntExact(Math.max(1, least));
+    return least == Long.MAX_VALUE ? 1 : Math.toIntExact(least);
+  }
+
+  private long leastRows(int profile) {
+    long least = 1;
+    for (int i = 0; i < bound.length; i++) {
+      if (bound[i] && !model.inputs().get(i).shape().isStatic()) {
+        least = Math.max(least, bound(i, profile, OptProfileSelector.MIN)[0]);
+      }
+    }
+    return least;
   }
 
   private String describe() {
@@ -263,7 +278,14 @@ final class LoadedPlan implements AutoCloseable {
     return text.toString();
   }
 
-  /** A context without device memory, whose range and shapes of inputs are set. */
+  /**
+   * A context without device memory, whose range and shapes of inputs are set.
+   *
+   * <p>Contexts of several lanes have the same range at the same time. TensorRT allows that from
+   * 10.0 on, whose {@code NvInfer.h} says of {@code PreviewFeature::kPROFILE_SHARING_0806}, which
+   * was to allow it: "The default value for this flag is on and can not be changed". TensorRT 11
+   * has no such flag any more.
+   */
   ExecutionContext newContext(int profile, List<Shape> inputs, CudaStream stream) {
     ExecutionContext context =
         log.made(

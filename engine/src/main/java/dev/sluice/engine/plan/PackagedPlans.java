@@ -143,10 +143,23 @@ public final class PackagedPlans {
    * @param manifest of the same package
    */
   public static Choice choose(List<Entry> plans, Manifest manifest, PlanTarget target) {
+    return choose(plans, manifest, target, null);
+  }
+
+  /**
+   * The same among plans that were built with these options; null takes any.
+   *
+   * @param options what a caller asked for
+   */
+  static Choice choose(
+      List<Entry> plans, Manifest manifest, PlanTarget target, PlanOptions options) {
     List<Entry> fitting = new ArrayList<>();
     List<String> reasons = new ArrayList<>();
     for (Entry plan : plans) {
       String misfit = misfit(plan, manifest, target);
+      if (misfit.isEmpty() && options != null && !plan.key().options().equals(options)) {
+        misfit = "it was built with " + plan.key().options() + ", and " + options + " is asked for";
+      }
       if (misfit.isEmpty()) {
         fitting.add(plan);
       } else {

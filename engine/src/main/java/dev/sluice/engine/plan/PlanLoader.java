@@ -35,7 +35,8 @@ public final class PlanLoader {
    *
    * @param opened the package, open as long as the plan is
    * @param profiles of a plan that is built; one in the package has its own
-   * @param options of a plan that is built; one in the package has its own
+   * @param options of the plan, also of one in the package; null takes what is in the package, and
+   *     TensorRT's defaults for a plan that is built
    * @param watch hears of a build, and may end it
    * @throws PlanException where there is no plan and none may be built, or that fails
    * @throws IOException where the package or the cache can't be read
@@ -48,13 +49,14 @@ public final class PlanLoader {
       PlanWatch watch)
       throws PlanException, IOException {
     PackagedPlans.Choice choice =
-        PackagedPlans.choose(PackagedPlans.list(opened), opened.manifest(), target);
+        PackagedPlans.choose(PackagedPlans.list(opened), opened.manifest(), target, options);
     if (choice.plan().isPresent()) {
       PackagedPlans.Entry own = choice.plan().get();
       return new Plan(
           own.key(), opened.file() + ", " + own.entry(), opened.entry(own.entry()), null);
     }
-    PlanKey key = PlanKey.of(opened.manifest(), profiles, options, target);
+    PlanOptions built = options == null ? PlanOptions.defaults() : options;
+    PlanKey key = PlanKey.of(opened.manifest(), profiles, built, target);
     Optional<Plan> kept = cache.find(key);
     if (kept.isPresent()) {
       return kept.get();

@@ -11,6 +11,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.sluice.bindings.ElementType;
 import dev.sluice.bindings.cuda.CudaApi;
 import dev.sluice.bindings.cuda.CudaStream;
+import dev.sluice.bindings.cuda.DeviceContext;
 import dev.sluice.bindings.cuda.DeviceMemory;
 import dev.sluice.bindings.cuda.PrimaryContext;
 import dev.sluice.bindings.onnxruntime.TinyModel;
@@ -174,6 +175,8 @@ abstract class CudaBackendContract {
       assertThat(captures).isEqualTo(1);
       runAndCheck(lane, more, MOST_ROWS, random);
       runAndCheck(lane, wide, MOST_ROWS, random);
+      runAndCheck(lane, small, 2, random);
+      assertThat(stats(backend).captures()).as("enqueued before a capture").isEqualTo(captures);
       runAndCheck(lane, small, 2, random);
       assertThat(stats(backend).captures()).as("captured anew").isEqualTo(captures + 1);
       for (int i = 0; i < 60; i++) {
@@ -342,7 +345,13 @@ abstract class CudaBackendContract {
         }
         assertCurrent(cuda, out, current);
       }
+      DeviceContext primary = DeviceContext.retain(cuda, 0);
+      assertThat(cuda.cuCtxSetCurrent(own)).isZero();
+      long before = primary.enter(out);
       assertThat(cuda.cuCtxDestroy_v2(own)).isZero();
+      primary.leave(before);
+      assertCurrent(cuda, out, 0);
+      primary.close();
     }
   }
 
@@ -389,6 +398,24 @@ abstract class CudaBackendContract {
           .hasMessageContaining("1 in axis 0");
       assertThatThrownBy(() -> backend.allocate(new ShapeKey(List.of()), 1))
           .isInstanceOf(BackendException.class);
+      assertThat(backend.shapeCount()).as("shapes that are kept").isZero();
+      backend.allocate(columns(4), MOST_ROWS).close();
+      assertThat(backend.shapeCount()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void theFewestRowsAreThoseOfTheRangesThatTakeTheShape() throws Exception {
+    Random random = new Random(SEED);
+    try (CudaBackend backend = GpuModel.narrowAndWide().open(gpu(), CudaOptions.defaults(), true);
+        BatchMemory narrow = backend.allocate(columns(4), 4);
+        BatchMemory wide = backend.allocate(columns(5), 8);
+        Lane lane = backend.openLane(0)) {
+      for (int i = 0; i < 3; i++) {
+        runAndCheck(lane, narrow, 1, random);
+        runAndCheck(lane, wide, 1, random);
+        runAndCheck(lane, wide, 8, random);
+      }
     }
   }
 

@@ -12,9 +12,12 @@ import dev.sluice.bindings.cuda.CudaStatus;
 import dev.sluice.bindings.sim.FaultPlan;
 import dev.sluice.bindings.sim.TensorRtFaults;
 import dev.sluice.bindings.sim.TensorRtFaults.Call;
+import dev.sluice.bindings.tensorrt.TensorRtApi;
 import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.backend.BatchMemory;
 import dev.sluice.engine.backend.Lane;
+import java.lang.foreign.MemorySegment;
+import java.lang.reflect.Proxy;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
@@ -223,6 +226,90 @@ class CudaFaultsTest {
           .hasMessageContaining("deserializeCudaEngine")
           .hasMessageContaining("sluice build --device cuda");
       gpu.assertClean();
+    }
+  }
+
+  @Test
+  void whateverEndsAnOpeningLeavesNothingBehind() throws Exception {
+    try (SimulatedGpu gpu = gpu(FaultPlan.none(), TensorRtFaults.none())) {
+      MemorySegment plan = GpuModel.columns(ROWS).plan(gpu.libraries);
+      TensorRtApi broken =
+          (TensorRtApi)
+              Proxy.newProxyInstance(
+                  TensorRtApi.class.getClassLoader(),
+                  new Class<?>[] {TensorRtApi.class},
+                  (_, _, _) -> {
+                    throw new IllegalStateException("a fault of the library");
+                  });
+      GpuLibraries libraries =
+          GpuLibraries.of(gpu.libraries.cuda(), broken, gpu.libraries.kernels());
+      assertThatThrownBy(() ->
+              GpuModel.columns(ROWS).open(libraries, plan, CudaOptions.defaults(), true).close())
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("a fault of the library");
+      gpu.assertClean();
+    }
+  }
+
+  @Test
+  void aDeviceThatIsLostWhileOpeningIsTold() throws Exception {
+    MemorySegment plan;
+    try (SimulatedGpu gpu = gpu(FaultPlan.none(), TensorRtFaults.none())) {
+      plan = GpuModel.columns(ROWS).plan(gpu.libraries);
+    }
+    // The first is where the device is looked at.
+    FaultPlan faults =
+        FaultPlan.none().failCall("cuDevicePrimaryCtxRetain", 2, CudaStatus.ILLEGAL_ADDRESS);
+    try (SimulatedGpu gpu = gpu(faults, TensorRtFaults.none())) {
+      BackendException failure =
+          catchThrowableOfType(
+              BackendException.class,
+              () ->
+                  GpuModel.columns(ROWS)
+                      .open(gpu.libraries, plan, CudaOptions.defaults(), true)
+                      .close());
+      assertThat(failure).hasMessageContaining("cuDevicePrimaryCtxRetain");
+      assertThat(failure.deviceLost()).isTrue();
+    }
+  }
+
+  @Test
+  void aLostDeviceIsNotTheFaultOfTheCallersMemory() throws Exception {
+    FaultPlan faults =
+        FaultPlan.none().failCall("cuPointerGetAttribute", 1, CudaStatus.ILLEGAL_ADDRESS);
+    try (SimulatedGpu gpu = gpu(faults, TensorRtFaults.none())) {
+      try (CudaBackend backend =
+              GpuModel.columns(ROWS).open(gpu.libraries, CudaOptions.defaults(), true);
+          BatchMemory memory = backend.allocate(columns(4), ROWS)) {
+        MemorySegment row = MemorySegment.ofAddress(4096).reinterpret(16);
+        assertThatThrownBy(() -> memory.deviceInput(0, 0, 1, row))
+            .isInstanceOf(IllegalStateException.class)
+            .hasMessageContaining("cuda:0 is lost")
+            .hasMessageContaining("ILLEGAL_ADDRESS");
+      }
+    }
+  }
+
+  @Test
+  void whatWaitingAfterAFailureSaysIsToldToo() throws Exception {
+    FaultPlan faults = FaultPlan.none();
+    // The first asks for shapes.
+    for (int nth = 2; nth < 20; nth++) {
+      faults.failCall("cuStreamSynchronize", nth, CudaStatus.LAUNCH_FAILED);
+    }
+    faults.failCall("cuMemcpyHtoDAsync_v2", 1, CudaStatus.OUT_OF_MEMORY);
+    try (SimulatedGpu gpu = gpu(faults, TensorRtFaults.none())) {
+      try (CudaBackend backend =
+              GpuModel.columns(ROWS).open(gpu.libraries, CudaOptions.defaults(), true);
+          BatchMemory memory = backend.allocate(columns(4), ROWS);
+          Lane lane = backend.openLane(0)) {
+        BackendException failure =
+            catchThrowableOfType(BackendException.class, () -> lane.run(memory, ROWS));
+        assertThat(failure)
+            .hasMessageContaining("cuMemcpyHtoDAsync_v2")
+            .hasMessageContaining("cuStreamSynchronize");
+        assertThat(failure.deviceLost()).isTrue();
+      }
     }
   }
 

@@ -40,6 +40,22 @@ public record GpuModel(MemorySegment graph, Signature signature, List<PlanProfil
    * profile, up to {@code mostRows} by another.
    */
   public static GpuModel columns(int mostRows) {
+    List<PlanProfile> profiles = new ArrayList<>(List.of(rows(1, 1, Math.min(4, mostRows))));
+    if (mostRows > 4) {
+      profiles.add(rows(5, mostRows, mostRows));
+    }
+    return columns(profiles);
+  }
+
+  /** The same, with 1 to 4 rows of up to 4 columns, and 2 to 8 of 5 and more. */
+  static GpuModel narrowAndWide() {
+    return columns(
+        List.of(
+            profile(List.of(1L, 1L), List.of(1L, 4L), List.of(4L, 4L)),
+            profile(List.of(2L, 5L), List.of(4L, 8L), List.of(8L, (long) MOST_COLUMNS))));
+  }
+
+  private static GpuModel columns(List<PlanProfile> profiles) {
     MemorySegment graph =
         new TinyModel()
             .input("x", ElementType.FLOAT, "N", "L")
@@ -56,19 +72,15 @@ public record GpuModel(MemorySegment graph, Signature signature, List<PlanProfil
             List.of(
                 new TensorSpec("y", ElementType.FLOAT, Shape.of(-1, -1)),
                 new TensorSpec("z", ElementType.FLOAT, Shape.of(-1, 1))));
-    List<PlanProfile> profiles = new ArrayList<>(List.of(rows(1, 1, Math.min(4, mostRows))));
-    if (mostRows > 4) {
-      profiles.add(rows(5, mostRows, mostRows));
-    }
     return new GpuModel(nativeCopy(graph), signature, profiles);
   }
 
   private static PlanProfile rows(long least, long opt, long most) {
-    return new PlanProfile(
-        Map.of(
-            "x",
-            new ShapeRange(
-                List.of(least, 1L), List.of(opt, 4L), List.of(most, (long) MOST_COLUMNS))));
+    return profile(List.of(least, 1L), List.of(opt, 4L), List.of(most, (long) MOST_COLUMNS));
+  }
+
+  private static PlanProfile profile(List<Long> least, List<Long> opt, List<Long> most) {
+    return new PlanProfile(Map.of("x", new ShapeRange(least, opt, most)));
   }
 
   /** A model without dynamic dimensions, or one with a profile of its own. */

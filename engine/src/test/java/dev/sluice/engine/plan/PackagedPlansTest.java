@@ -145,13 +145,35 @@ class PackagedPlansTest {
 
   private Plan load(SluicePackage opened, PlanTarget target, boolean firstLoadBuild)
       throws Exception {
+    return load(opened, null, target, firstLoadBuild);
+  }
+
+  private Plan load(
+      SluicePackage opened, PlanOptions options, PlanTarget target, boolean firstLoadBuild)
+      throws Exception {
     PlanProfile profile = PlanTests.rows("x", 1, 8, 8);
     return new PlanLoader(api, cache, firstLoadBuild)
-        .load(opened, List.of(profile), PlanOptions.defaults(), target, QUIET);
+        .load(opened, List.of(profile), options, target, QUIET);
   }
 
   private static String content(Plan plan) {
     return new String(plan.data().toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8);
+  }
+
+  @Test
+  void aPlanThatWasBuiltOtherwiseThanIsAskedForIsPassedOver() throws Exception {
+    PlanKey own = key(HardwareCompatibilityLevel.NONE, PlanTests.TARGET);
+    write(graph, writer -> plan(writer, own, "own"));
+    PlanOptions exact = new PlanOptions(0, 3, HardwareCompatibilityLevel.NONE, false, false);
+    try (SluicePackage opened = PackageReader.open(file)) {
+      try (Plan plan = load(opened, own.options(), PlanTests.TARGET, false)) {
+        assertThat(content(plan)).isEqualTo("own");
+      }
+      assertThatThrownBy(() -> load(opened, exact, PlanTests.TARGET, false))
+          .isInstanceOf(PlanException.class)
+          .hasMessageContaining("tf32=true")
+          .hasMessageContaining("tf32=false] is asked for");
+    }
   }
 
   @Test
