@@ -37,7 +37,19 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "bench",
     mixinStandardHelpOptions = true,
-    description = "Puts load on a package and measures latency and throughput.")
+    description = {
+      "Puts load on a package and measures latency and throughput.",
+      "",
+      "In a closed loop each of --callers sends when it has its answer; in an open loop --rate requests a"
+          + " second are due whatever happens. Latencies count from when a request was due, after a warm-up, and"
+          + " every answer is checked."
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  sluice bench model.sluice --callers 64",
+      "  sluice bench model.sluice --rate 2000 --duration 30 --json",
+      "  sluice bench model.sluice --callers 1000 --virtual"
+    })
 final class BenchCommand implements Callable<Integer> {
   private static final int MAX_CALLERS = 10_000;
 

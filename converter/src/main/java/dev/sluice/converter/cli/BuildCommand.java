@@ -32,9 +32,23 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "build",
     mixinStandardHelpOptions = true,
-    description =
-        "Reads an ONNX model, proves whether its rows may share a run, and packs it; with --device"
-            + " cuda together with a TensorRT plan.")
+    description = {
+      "Reads an ONNX model, proves whether its rows may share a run, and packs it; with --device cuda"
+          + " together with a TensorRT plan.",
+      "",
+      "The model is rewritten first: dead nodes go, constants and batch normalization are folded, and"
+          + " with --batch a fixed batch becomes dynamic. Each rewrite says what it did, and is held against"
+          + " the model on samples. The package holds the weights once, for the CPU and for GPUs.",
+      "",
+      "Given a package in the place of a model, a plan is added to it."
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  sluice build model.onnx",
+      "  sluice build bert.onnx -o bert.sluice --shape input_ids=1:8:32,16:128:512",
+      "  sluice build resnet.onnx --batch 1:8:64 --device cuda",
+      "  sluice build resnet.sluice --device cuda:1"
+    })
 final class BuildCommand implements Callable<Integer> {
   private static final String ENDING = ".sluice";
 

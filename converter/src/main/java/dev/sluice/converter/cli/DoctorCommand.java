@@ -23,7 +23,14 @@ import picocli.CommandLine.Mixin;
 @Command(
     name = "doctor",
     mixinStandardHelpOptions = true,
-    description = "Shows what this machine has and lacks for each backend, and what to do.")
+    description = {
+      "Shows what this machine has and lacks for each backend, and what to do.",
+      "",
+      "For the CPU: Java, ONNX Runtime, vector instructions. For GPUs: the driver, CUDA, cuDNN, TensorRT,"
+          + " each with its version and where it was found, and how each GPU is doing."
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {"  sluice doctor", "  sluice doctor --json"})
 final class DoctorCommand implements Callable<Integer> {
   /**
    * Whether TensorRT builds plans with the one builder resource that its redistributable has; what

@@ -37,8 +37,18 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "inspect",
     mixinStandardHelpOptions = true,
-    description =
-        "Shows signature, operators, batching, precision and plans of a package or a model.")
+    description = {
+      "Shows signature, operators, FLOPs, batching, precision and plans of a package or a model.",
+      "",
+      "FLOPs are for one row, where extents are open for what the package is tuned for, or --shape"
+          + " says; a multiply-add counts as two. The ten heaviest layers follow."
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  sluice inspect model.onnx",
+      "  sluice inspect bert.onnx --shape input_ids=1,128 --json",
+      "  sluice inspect resnet.sluice --layers --device cuda"
+    })
 final class InspectCommand implements Callable<Integer> {
   private static final String NOT_BUILT = "not tried; 'sluice build' proves it or says why not";
 

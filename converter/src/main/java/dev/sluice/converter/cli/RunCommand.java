@@ -27,7 +27,19 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "run",
     mixinStandardHelpOptions = true,
-    description = "Runs a package on arrays or images out of files.")
+    description = {
+      "Runs a package on arrays or images out of files.",
+      "",
+      "Arrays are .npy files, or .pb files with an ONNX TensorProto for types that NumPy lacks; inputs"
+          + " with a stage take JPEG and PNG files, or folders of them. Without -o a line about each output is"
+          + " printed."
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  sluice run model.sluice --input x=x.npy",
+      "  sluice run model.sluice --input x=x.npy -o answers --device cpu",
+      "  sluice run photos.sluice --input image=photos/ --json"
+    })
 final class RunCommand implements Callable<Integer> {
   @Mixin private Output output;
   @Mixin private DeviceOption device;

@@ -22,10 +22,18 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     versionProvider = Sluice.Version.class,
     synopsisSubcommandLabel = "COMMAND",
-    description = "Makes packages of ONNX models and serves them in batches.",
-    footer = {
+    description = {
+      "Makes packages of ONNX models and serves them in batches: by TensorRT on an NVIDIA GPU, by"
+          + " ONNX Runtime on any CPU.",
       "",
-      "Exit status: 0 done, 1 the run failed, 2 bad usage or bad input, 3 a bar was not met."
+      "'build' makes a package, 'inspect' shows what is in it, 'run' and 'verify' try its answers,"
+          + " 'bench' its speed. 'sluice COMMAND --help' tells of each."
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  sluice demo",
+      "  sluice build model.onnx",
+      "  sluice run model.sluice --input x=x.npy -o out"
     },
     subcommands = {
       BuildCommand.class,
@@ -88,7 +96,9 @@ public final class Sluice implements Runnable {
 
   /** The same of a command with these GPU libraries; null for those of this machine. */
   static CommandLine commandLine(GpuLibraries.Result gpu) {
-    return new CommandLine(new Sluice(gpu))
+    CommandLine commandLine = new CommandLine(new Sluice(gpu));
+    HelpPage.arrange(commandLine);
+    return commandLine
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setParameterExceptionHandler(
             (e, arguments) -> Failures.report(e, e.getCommandLine(), List.of(arguments)))

@@ -40,7 +40,18 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "verify",
     mixinStandardHelpOptions = true,
-    description = "Compares the answers of a package with those of a model or another package.")
+    description = {
+      "Compares the answers of a package with those of a model or another package, on the same data.",
+      "",
+      "For each output it tells the largest difference, absolute and relative, the signal to noise in"
+          + " decibels, the cosine, and how often both rank the same first. A bar that is not met makes the"
+          + " exit status 3."
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  sluice verify model.sluice --against model.onnx --data samples",
+      "  sluice verify int8.sluice --against fp32.sluice --data samples --min-sqnr 30 --min-top1 99%%"
+    })
 final class VerifyCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private Output output;
