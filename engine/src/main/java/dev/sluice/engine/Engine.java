@@ -9,6 +9,7 @@ import dev.sluice.engine.batch.BatchQueue;
 import dev.sluice.engine.batch.Claims;
 import dev.sluice.engine.batch.Slot;
 import dev.sluice.engine.batch.Stage;
+import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.stage.StagePlan;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -47,6 +48,7 @@ public final class Engine implements AutoCloseable {
   private static final AtomicInteger SERVING = new AtomicInteger();
 
   private final Backend backend;
+  private final Manifest.Padding padding;
   private final boolean batched;
   private final EngineOptions options;
   private final Tuning tuning;
@@ -61,6 +63,7 @@ public final class Engine implements AutoCloseable {
    * @param batched whether axis 0 of every input and output is the batch, and rows are independent
    * @param maxBatch most rows of a batch; 1 for a model that is not batched
    * @param lanes batches that run at once
+   * @param padding how requests of different extents share batches
    */
   Engine(
       Backend backend,
@@ -68,9 +71,11 @@ public final class Engine implements AutoCloseable {
       int maxBatch,
       int lanes,
       Tuning tuning,
-      EngineOptions options)
+      EngineOptions options,
+      Manifest.Padding padding)
       throws BackendException {
     this.backend = backend;
+    this.padding = padding;
     this.batched = batched;
     this.options = options;
     this.tuning = tuning;
@@ -137,7 +142,8 @@ public final class Engine implements AutoCloseable {
         batched ? Math.max(1, options.maxBatch()) : 1,
         Math.max(1, options.lanes()),
         null,
-        options);
+        options,
+        Manifest.Padding.NONE);
   }
 
   Claims claims() {
@@ -201,7 +207,7 @@ public final class Engine implements AutoCloseable {
    *     them with {@link #newRequest(Map)}
    */
   public Request newRequest() {
-    return new Request(this, requireDefault());
+    return new Request(this, requireDefault(), null);
   }
 
   private BatchQueue requireDefault() {
@@ -216,16 +222,29 @@ public final class Engine implements AutoCloseable {
 
   /**
    * A reusable handle for requests of these input shapes. The first for a shape allocates its batch
-   * buffers; requests of different shapes never share a batch.
+   * buffers; requests of different shapes never share a batch, unless the package has padding: then
+   * those of one bucket do, and {@link Inputs#write} and {@link Outputs#read} take rows of the
+   * request's own shape.
    *
-   * @param shapes by input name; inputs that are left out have their declared shape. Axis 0 of a
-   *     batched model's shapes is the batch, whatever it says
-   * @throws IllegalArgumentException where a shape does not fit the model
+   * @param shapes by input name; inputs that are left out have their declared shape, masks that of
+   *     what they are for. Axis 0 of a batched model's shapes is the batch, whatever it says
+   * @throws IllegalArgumentException where a shape does not fit the model, or is larger than every
+   *     bucket
    * @throws IllegalStateException where too many shapes are in use
    * @throws BackendException where the device has no memory for it, or refuses the shapes
    */
   public Request newRequest(Map<String, Shape> shapes) throws BackendException {
-    return new Request(this, claims.queue(key(shapes)));
+    if (padding.rules().isEmpty()) {
+      return new Request(this, claims.queue(key(shapes)), null);
+    }
+    ShapeKey own = key(Padding.withMasks(padding.rules(), shapes));
+    Padding padded = Padding.of(signature(), padding.rules(), padding.cuts(), own.inputs());
+    return new Request(this, claims.queue(new ShapeKey(padded.padded())), padded);
+  }
+
+  /** How requests of different extents share batches; empty where they never do. */
+  public Manifest.Padding padding() {
+    return padding;
   }
 
   private ShapeKey key(Map<String, Shape> shapes) {
@@ -305,7 +324,7 @@ public final class Engine implements AutoCloseable {
     }
     Request request = (Request) slot.handle();
     if (request == null) {
-      request = new Request(this, queue);
+      request = new Request(this, queue, null);
       slot.handle(request);
     }
     request.attach(slot);

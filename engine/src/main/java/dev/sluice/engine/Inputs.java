@@ -30,6 +30,18 @@ public interface Inputs {
   MemorySegment input(String name);
 
   /**
+   * Copies rows into input {@code index}: those of the request's own shape, one after the other,
+   * whether or not the batch's are larger. What is between them is filled when the request is
+   * submitted, and so are masks that the package's padding names; whoever writes padded rows in
+   * place, into {@link #input(int)}, begins each axis where the larger one begins.
+   *
+   * @param rows C order, little endian
+   * @throws IllegalArgumentException where it has another size
+   * @throws IllegalStateException as {@link #input(int)}
+   */
+  void write(int index, MemorySegment rows);
+
+  /**
    * Writes images into input {@code index}, for packages whose stage takes images. Allocates at its
    * first use only.
    *

@@ -28,7 +28,20 @@ public interface Outputs {
    */
   MemorySegment output(String name);
 
-  /** The shape of output {@code index}; for a batched model axis 0 is the rows of this request. */
+  /**
+   * Copies the rows of output {@code index}, as {@link #outputShape} has them: where the batch's are
+   * larger, only what is the request's own.
+   *
+   * @param rows takes them, C order, little endian
+   * @throws IllegalArgumentException where it has another size
+   * @throws IllegalStateException as {@link #output(int)}
+   */
+  void read(int index, MemorySegment rows);
+
+  /**
+   * The shape of output {@code index} without padding; for a batched model axis 0 is the rows of
+   * this request. {@link #output(int)} has rows of the batch's shape, larger where there is padding.
+   */
   Shape outputShape(int index);
 
   /** The elements of an output of type STRING. Allocates. */

@@ -116,7 +116,7 @@ final class PackageOpener {
       CudaBackend served = backend;
       backend = null;
       return new Engine(
-          served, batched(opened), tuning.maxBatch(), tuning.lanes(), tuning, options);
+          served, batched(opened), tuning.maxBatch(), tuning.lanes(), tuning, options, opened.manifest().padding());
     } finally {
       if (backend != null) {
         backend.close();
@@ -133,7 +133,7 @@ final class PackageOpener {
       Backend served = backend;
       backend = null;
       return new Engine(
-          served, batched(opened), tuning.maxBatch(), tuning.lanes(), tuning, options);
+          served, batched(opened), tuning.maxBatch(), tuning.lanes(), tuning, options, opened.manifest().padding());
     } finally {
       if (backend != null) {
         backend.close();

@@ -26,6 +26,7 @@ import java.util.concurrent.CompletionStage;
 public final class Request implements Inputs, Outputs, AutoCloseable {
   private static final System.Logger LOG = System.getLogger(Request.class.getName());
 
+  private final Padding padding;
   private final Engine engine;
   private final Claims claims;
   private final BatchQueue queue;
@@ -43,7 +44,13 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
   private Arena arena;
   private ImageRows[] images;
 
-  Request(Engine engine, BatchQueue queue) {
+  /**
+   * A handle.
+   *
+   * @param padding where the batch's rows are larger than this request's; else null
+   */
+  Request(Engine engine, BatchQueue queue, Padding padding) {
+    this.padding = padding;
     this.engine = engine;
     this.claims = engine.claims();
     this.queue = queue;
@@ -140,6 +147,7 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
   public Outputs run() throws InterruptedException {
     Slot mine = require();
     checkImages(mine);
+    pad(mine);
     int state;
     try {
       state = claims.submitAndWait(mine);
@@ -175,6 +183,7 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
   public void submit(Completion whenDone) {
     Slot mine = require();
     checkImages(mine);
+    pad(mine);
     completion = whenDone;
     try {
       claims.submit(mine, callback);
@@ -207,6 +216,13 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
       }
     });
     return future;
+  }
+
+  /** Fills what lies between this request's elements, whoever had the rows before. */
+  private void pad(Slot mine) {
+    if (padding != null && mine.stateIn(round) == Slot.CLAIMED) {
+      padding.fill(mine.batch().memory(), mine.startRow(), mine.rows());
+    }
   }
 
   private void completed() {
@@ -280,6 +296,49 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
   }
 
   @Override
+  public void write(int index, MemorySegment rows) {
+    MemorySegment target = input(index);
+    if (padding != null && padding.isPadded(index)) {
+      padding.write(rows, index, target, rows());
+    } else {
+      requireSameSize(rows, target, "input", index);
+      MemorySegment.copy(rows, 0, target, 0, rows.byteSize());
+    }
+  }
+
+  private static void requireSameSize(
+      MemorySegment rows, MemorySegment memory, String kind, int index) {
+    if (rows.byteSize() != memory.byteSize()) {
+      throw new IllegalArgumentException(
+          "the rows of "
+              + kind
+              + " "
+              + index
+              + " are "
+              + memory.byteSize()
+              + " bytes, but these are "
+              + rows.byteSize());
+    }
+  }
+
+  @Override
+  public void read(int index, MemorySegment rows) {
+    MemorySegment source = output(index);
+    if (padding != null && padding.isCut(index)) {
+      padding.read(
+          engine.signature().outputs().get(index).type(),
+          require().batch().memory().outputShape(index),
+          source,
+          index,
+          rows,
+          rows());
+    } else {
+      requireSameSize(rows, source, "output", index);
+      MemorySegment.copy(source, 0, rows, 0, rows.byteSize());
+    }
+  }
+
+  @Override
   public ImageRows image(int index) {
     if (images == null) {
       images = new ImageRows[engine.signature().inputs().size()];
@@ -304,6 +363,7 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
 
   @Override
   public void deviceInput(int index, MemorySegment device) {
+    requireUnpadded(padding != null && padding.isPadded(index), "input", index);
     Slot mine = writable();
     mine.onDevice();
     mine.batch().memory().deviceInput(index, mine.startRow(), mine.rows(), device);
@@ -312,10 +372,18 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
 
   @Override
   public void deviceOutput(int index, MemorySegment device) {
+    requireUnpadded(padding != null && padding.isCut(index), "output", index);
     Slot mine = writable();
     mine.onDevice();
     mine.batch().memory().deviceOutput(index, mine.startRow(), mine.rows(), device);
     requireInTime(mine);
+  }
+
+  private static void requireUnpadded(boolean padded, String kind, int index) {
+    if (padded) {
+      throw new UnsupportedOperationException(
+          kind + " " + index + " is padded on the host; device memory is taken where nothing is");
+    }
   }
 
   /** A run that began while the rows were placed may use them: the caller hears of it after. */
@@ -341,6 +409,9 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
   public Shape outputShape(int index) {
     Slot mine = readable();
     Shape one = mine.batch().memory().outputShape(index);
+    if (padding != null) {
+      one = padding.own(index, one);
+    }
     return engine.batched() ? one.withDim(0, mine.rows()) : one;
   }
 

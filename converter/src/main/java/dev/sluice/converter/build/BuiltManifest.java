@@ -34,7 +34,7 @@ final class BuiltManifest {
                 + layout.pieces().getLast().data().byteSize()
                 - PackageWriter.weightsOffset();
     return new Manifest(
-        Manifest.versionFor(trials.stages()),
+        Manifest.versionFor(trials.stages(), Manifest.Padding.NONE),
         options.producer(),
         model.name(),
         trials.plan().served(),

@@ -28,6 +28,7 @@ import java.util.regex.Pattern;
  * @param parameters number of elements of all initializers
  * @param golden samples of a self-test
  * @param stages pre- and post-processing, at most one stage for each input and output
+ * @param padding how requests of different extents share batches
  * @param entries every entry of the file but the manifest itself, by name; filled in by the writer
  */
 public record Manifest(
@@ -43,12 +44,16 @@ public record Manifest(
     long parameters,
     List<GoldenSample> golden,
     List<Stage> stages,
+    Padding padding,
     Map<String, Entry> entries) {
 
-  /** The newest format version that this code reads, and the one of packages with stages. */
-  public static final int FORMAT_VERSION = 2;
+  /** The newest format version that this code reads, and the one of packages with padding. */
+  public static final int FORMAT_VERSION = 3;
 
-  /** The format version of packages without stages, which older readers read, too. */
+  /** The format version of packages with stages and without padding. */
+  public static final int STAGED_VERSION = 2;
+
+  /** The format version of packages without either, which older readers read, too. */
   public static final int PLAIN_VERSION = 1;
 
   /** The backend key of ONNX Runtime's CPU graph. */
@@ -79,14 +84,52 @@ public record Manifest(
     stages = copy(stages, "stages");
     require(!graphs.isEmpty(), "graphs is empty");
     require(parameters >= 0, "parameters is " + parameters);
+    present(padding, "padding");
     require(
-        stages.isEmpty() || formatVersion >= FORMAT_VERSION,
+        stages.isEmpty() || formatVersion >= STAGED_VERSION,
         "format " + formatVersion + " has no stages, but there are some");
+    require(
+        padding.rules().isEmpty() || formatVersion >= FORMAT_VERSION,
+        "format " + formatVersion + " has no padding, but there is some");
   }
 
-  /** The format version of a package with these stages. */
-  public static int versionFor(List<Stage> stages) {
-    return stages.isEmpty() ? PLAIN_VERSION : FORMAT_VERSION;
+  /** The format version of a package with these stages and this padding. */
+  public static int versionFor(List<Stage> stages, Padding padding) {
+    return !padding.rules().isEmpty()
+        ? FORMAT_VERSION
+        : stages.isEmpty() ? PLAIN_VERSION : STAGED_VERSION;
+  }
+
+  /** A manifest without padding. */
+  public Manifest(
+      int formatVersion,
+      String producer,
+      String model,
+      Signature signature,
+      Batching batching,
+      Precision precision,
+      Profile profile,
+      Map<String, Graph> graphs,
+      Weights weights,
+      long parameters,
+      List<GoldenSample> golden,
+      List<Stage> stages,
+      Map<String, Entry> entries) {
+    this(
+        formatVersion,
+        producer,
+        model,
+        signature,
+        batching,
+        precision,
+        profile,
+        graphs,
+        weights,
+        parameters,
+        golden,
+        stages,
+        Padding.NONE,
+        entries);
   }
 
   /** This manifest with other entries. */
@@ -104,7 +147,69 @@ public record Manifest(
         parameters,
         golden,
         stages,
+        padding,
         newEntries);
+  }
+
+  /**
+   * How requests of different extents share batches.
+   *
+   * @param rules which axes are filled up
+   * @param cuts which axes of outputs follow them, and are cut back
+   */
+  public record Padding(List<PadRule> rules, List<PadCut> cuts) {
+    /** No padding: requests of different shapes share no batch. */
+    public static final Padding NONE = new Padding(List.of(), List.of());
+
+    /** Copies and checks the fields. */
+    public Padding {
+      rules = copy(rules, "padding.rules");
+      cuts = copy(cuts, "padding.cuts");
+      require(!rules.isEmpty() || cuts.isEmpty(), "padding.cuts are of no rule");
+    }
+  }
+
+  /**
+   * An axis of an input that is filled up to the least bucket that holds it.
+   *
+   * @param input the input
+   * @param axis 1 or more; axis 0 is the batch
+   * @param buckets extents that batches have, ascending
+   * @param value what the rest is filled with, as a number of the input's type
+   * @param mask an input of the same shape that is 1 where a request has elements and 0 in the
+   *     rest, written by the engine; null where there is none
+   */
+  public record PadRule(String input, int axis, List<Long> buckets, double value, String mask) {
+    /** Copies and checks the fields. */
+    public PadRule {
+      present(input, "padding.input");
+      buckets = copy(buckets, "padding.buckets");
+      require(axis >= 1, "padding.axis is " + axis + ", axis 0 is the batch");
+      require(!buckets.isEmpty(), "padding.buckets of '" + input + "' is empty");
+      long before = 0;
+      for (long bucket : buckets) {
+        require(bucket > before, "padding.buckets of '" + input + "' do not rise from 1 on");
+        before = bucket;
+      }
+      require(!input.equals(mask), "'" + input + "' is its own mask");
+    }
+  }
+
+  /**
+   * An axis of an output that has the extent of a padded axis.
+   *
+   * @param output the output
+   * @param axis its axis, 1 or more
+   * @param input an input of a rule
+   * @param inputAxis the rule's axis
+   */
+  public record PadCut(String output, int axis, String input, int inputAxis) {
+    /** Checks the fields. */
+    public PadCut {
+      present(output, "padding.cuts.output");
+      present(input, "padding.cuts.input");
+      require(axis >= 1, "padding.cuts.axis is " + axis + ", axis 0 is the batch");
+    }
   }
 
   /**

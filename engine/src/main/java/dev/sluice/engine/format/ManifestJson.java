@@ -15,6 +15,8 @@ import tools.jackson.core.JsonParser;
 import tools.jackson.core.StreamReadFeature;
 import tools.jackson.databind.DeserializationContext;
 import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
 import tools.jackson.databind.MapperFeature;
 import tools.jackson.databind.SerializationContext;
 import tools.jackson.databind.SerializationFeature;
@@ -37,6 +39,8 @@ import tools.jackson.databind.type.LogicalType;
  * <p>Thread safety: stateless.
  */
 final class ManifestJson {
+  private static final String PADDING = "padding";
+
   private static final JsonMapper MAPPER =
       JsonMapper.builder()
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -89,6 +93,11 @@ final class ManifestJson {
 
   /** The UTF-8 text of a manifest, the same for equal manifests. */
   static byte[] write(Manifest manifest) {
+    if (manifest.formatVersion() < Manifest.FORMAT_VERSION) {
+      ObjectNode tree = MAPPER.valueToTree(manifest);
+      tree.remove(PADDING);
+      return MAPPER.writeValueAsBytes(tree);
+    }
     return MAPPER.writeValueAsBytes(manifest);
   }
 
@@ -101,7 +110,7 @@ final class ManifestJson {
    */
   static Manifest read(byte[] json, Path file, long offset) throws PackageException {
     try {
-      Manifest manifest = MAPPER.readValue(json, Manifest.class);
+      Manifest manifest = read(json);
       if (manifest == null) {
         throw PackageException.at(file, offset, "manifest.json holds nothing; build it again");
       }
@@ -117,6 +126,25 @@ final class ManifestJson {
               + e.getOriginalMessage()
               + "; build the package again",
           e);
+    }
+  }
+
+  /** Formats before padding have no such field. */
+  private static Manifest read(byte[] json) {
+    JsonNode tree = MAPPER.readTree(json);
+    boolean older =
+        tree instanceof ObjectNode
+            && !tree.has(PADDING)
+            && tree.path("formatVersion").asInt(0) < Manifest.FORMAT_VERSION;
+    if (!older) {
+      return MAPPER.readValue(json, Manifest.class);
+    }
+    ((ObjectNode) tree).set(PADDING, MAPPER.valueToTree(Manifest.Padding.NONE));
+    try {
+      return MAPPER.treeToValue(tree, Manifest.class);
+    } catch (JacksonException e) {
+      // Out of the text it tells the place, too: whatever is wrong stands before its end.
+      return MAPPER.readValue(json, Manifest.class);
     }
   }
 

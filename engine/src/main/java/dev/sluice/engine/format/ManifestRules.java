@@ -1,5 +1,6 @@
 package dev.sluice.engine.format;
 
+import dev.sluice.bindings.ElementType;
 import dev.sluice.engine.Shape;
 import dev.sluice.engine.Signature;
 import dev.sluice.engine.TensorSpec;
@@ -52,9 +53,45 @@ final class ManifestRules {
     require(
         inputs.containsAll(manifest.profile().shapes().keySet()),
         "the profile has a shape for something that is no input");
+    checkPadding(manifest);
     if (manifest.batching().proven()) {
       checkBatched(manifest.signature());
     }
+  }
+
+  private static void checkPadding(Manifest manifest) {
+    Set<String> padded = new HashSet<>();
+    for (Manifest.PadRule rule : manifest.padding().rules()) {
+      TensorSpec input = spec(manifest.signature().inputs(), rule.input(), "padding is for");
+      require(
+          rule.axis() < input.shape().rank() && input.shape().dim(rule.axis()) == Shape.DYNAMIC,
+          "padding is for axis " + rule.axis() + " of " + input + ", which is not dynamic");
+      require(
+          input.type() != ElementType.STRING && input.type().bits() % 8 == 0,
+          "padding is for " + input + ", whose elements are no bytes");
+      require(
+          padded.add(rule.axis() + " " + rule.input()),
+          "axis " + rule.axis() + " of '" + rule.input() + "' is padded twice");
+      if (rule.mask() != null) {
+        TensorSpec mask = spec(manifest.signature().inputs(), rule.mask(), "a mask is");
+        require(
+            mask.shape().equals(input.shape()),
+            "the mask " + mask + " is not of the shape of " + input);
+      }
+    }
+    for (Manifest.PadCut cut : manifest.padding().cuts()) {
+      TensorSpec output = spec(manifest.signature().outputs(), cut.output(), "cut is");
+      require(
+          cut.axis() < output.shape().rank() && padded.contains(cut.inputAxis() + " " + cut.input()),
+          "axis " + cut.axis() + " of " + output + " is cut by no padding");
+    }
+  }
+
+  private static TensorSpec spec(List<TensorSpec> specs, String name, String what) {
+    return specs.stream()
+        .filter(spec -> spec.name().equals(name))
+        .findFirst()
+        .orElseThrow(() -> new IllegalArgumentException(what + " '" + name + "', there is none"));
   }
 
   private static void checkBatched(Signature signature) {

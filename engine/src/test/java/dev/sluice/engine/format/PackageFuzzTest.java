@@ -74,7 +74,7 @@ class PackageFuzzTest {
       whole.add(new Base(Manifest.PLAIN_VERSION, parts(file)));
     }
     TestPackages.write(file, ZipLayout.IN_ZIP64, TestPackages.staged(file));
-    whole.add(new Base(Manifest.FORMAT_VERSION, parts(file)));
+    whole.add(new Base(Manifest.STAGED_VERSION, parts(file)));
     Files.delete(file);
   }
 

@@ -77,7 +77,7 @@ final class TestPackages {
     OutputStage best = new OutputStage("y", ElementType.FLOAT, 9, OutputStage.Kind.ARGMAX, 1);
     List<Stage> stages = List.of(image, best);
     return new Manifest(
-        Manifest.versionFor(stages),
+        Manifest.versionFor(stages, Manifest.Padding.NONE),
         plain.producer(),
         plain.model(),
         new Signature(image.served(Shape.DYNAMIC), best.served(Shape.DYNAMIC)),
