@@ -75,7 +75,11 @@ class PackagedPlansTest {
             new Manifest.Batching(true, 0, "tried"),
             new Manifest.Precision("fp32", List.of(), "as given"),
             new Manifest.Profile(new Manifest.Range(1, 8, 8), Map.of()),
-            Map.of(Manifest.TENSORRT, new Manifest.Graph(GRAPH, 17, 1)),
+            Map.of(
+                Manifest.CPU,
+                new Manifest.Graph(GRAPH, 17, 1),
+                Manifest.TENSORRT,
+                new Manifest.Graph(GRAPH, 17, 1)),
             new Manifest.Weights(PackageWriter.weightsOffset(), WEIGHTS.length, "tiny.sluice"),
             3,
             List.of(),
