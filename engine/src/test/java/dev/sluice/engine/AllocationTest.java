@@ -4,6 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import com.sun.management.ThreadMXBean;
+import dev.sluice.engine.format.Manifest;
+import dev.sluice.engine.cpu.CpuOptions;
+import dev.sluice.engine.cpu.CpuModel;
+import dev.sluice.engine.cpu.CpuBackend;
+import dev.sluice.bindings.onnxruntime.TinyModel;
 import dev.sluice.bindings.ElementType;
 import dev.sluice.bindings.cuda.CudaConstants;
 import dev.sluice.bindings.cuda.CudaEvent;
@@ -167,6 +172,46 @@ class AllocationTest {
   void aPlatformCallerAllocatesNothing() throws Exception {
     try (Engine engine = engine(8, 1)) {
       assertThat(leastBytesPerCall(steady(engine))).isZero();
+    }
+  }
+
+  @Test
+  void aPaddedCallerAllocatesNothing() throws Exception {
+    MemorySegment graph =
+        new TinyModel()
+            .input("x", ElementType.FLOAT, "N", "T", 2)
+            .output("y", ElementType.FLOAT, "N", "T", 2)
+            .node("Relu", "x", "y")
+            .build();
+    Manifest.Padding padding =
+        new Manifest.Padding(
+            List.of(new Manifest.PadRule("x", 1, List.of(8L), 0, null)),
+            List.of(new Manifest.PadCut("y", 1, "x", 1)));
+    try (Arena arena = Arena.ofConfined();
+        Engine engine =
+            new Engine(
+                CpuBackend.open(CpuModel.inline(graph, true), CpuOptions.defaults()),
+                true,
+                4,
+                1,
+                null,
+                EngineOptions.builder().maxBatch(4).lanes(1).build(),
+                padding)) {
+      Request request = engine.newRequest(Map.of("x", Shape.of(1, 5, 2)));
+      MemorySegment rows = arena.allocate(2 * 5 * 2 * Float.BYTES, 8);
+      rows.fill((byte) 1);
+      MemorySegment answer = arena.allocate(rows.byteSize(), 8);
+      Call call =
+          () -> {
+            if (!request.claim(2, WAIT).admitted()) {
+              throw new AssertionError("refused");
+            }
+            request.write(0, rows);
+            request.run().read(0, answer);
+            request.close();
+          };
+      assertThat(leastBytesPerCall(call)).isZero();
+      assertThat(answer.mismatch(rows)).isEqualTo(-1);
     }
   }
 

@@ -43,6 +43,11 @@ final class LoadData {
     }
 
     @Override
+    public void write(int index, MemorySegment rows) {
+      input(index).copyFrom(rows);
+    }
+
+    @Override
     public ImageRows image(int index) {
       return ImageRows.of(this, engine.signature(), engine.stages(), index);
     }
