@@ -29,8 +29,8 @@ public interface Outputs {
   MemorySegment output(String name);
 
   /**
-   * Copies the rows of output {@code index}, as {@link #outputShape} has them: where the batch's are
-   * larger, only what is the request's own.
+   * Copies the rows of output {@code index}, as {@link #outputShape} has them: where the batch's
+   * are larger, only what is the request's own.
    *
    * @param rows takes them, C order, little endian
    * @throws IllegalArgumentException where it has another size
@@ -40,7 +40,8 @@ public interface Outputs {
 
   /**
    * The shape of output {@code index} without padding; for a batched model axis 0 is the rows of
-   * this request. {@link #output(int)} has rows of the batch's shape, larger where there is padding.
+   * this request. {@link #output(int)} has rows of the batch's shape, larger where there is
+   * padding.
    */
   Shape outputShape(int index);
 

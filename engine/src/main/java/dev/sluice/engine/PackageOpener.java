@@ -116,7 +116,13 @@ final class PackageOpener {
       CudaBackend served = backend;
       backend = null;
       return new Engine(
-          served, batched(opened), tuning.maxBatch(), tuning.lanes(), tuning, options, opened.manifest().padding());
+          served,
+          batched(opened),
+          tuning.maxBatch(),
+          tuning.lanes(),
+          tuning,
+          options,
+          opened.manifest().padding());
     } finally {
       if (backend != null) {
         backend.close();
@@ -133,7 +139,13 @@ final class PackageOpener {
       Backend served = backend;
       backend = null;
       return new Engine(
-          served, batched(opened), tuning.maxBatch(), tuning.lanes(), tuning, options, opened.manifest().padding());
+          served,
+          batched(opened),
+          tuning.maxBatch(),
+          tuning.lanes(),
+          tuning,
+          options,
+          opened.manifest().padding());
     } finally {
       if (backend != null) {
         backend.close();

@@ -4,10 +4,7 @@ import dev.sluice.bindings.ElementType;
 import dev.sluice.engine.backend.BatchMemory;
 import dev.sluice.engine.format.Manifest.PadCut;
 import dev.sluice.engine.format.Manifest.PadRule;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -26,13 +23,6 @@ final class Padding {
   /** An axis of an output, and how much of it is the request's. */
   private record Cut(int axis, long extent) {}
 
-  private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
-  private static final ValueLayout.OfShort I16 = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(LE);
-  private static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(LE);
-  private static final ValueLayout.OfLong I64 = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(LE);
-  private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(LE);
-  private static final ValueLayout.OfDouble F64 = ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(LE);
-
   private final List<Shape> own;
   private final List<Shape> padded;
   private final Rows[] inputs;
@@ -50,8 +40,7 @@ final class Padding {
               .filter(cut -> cut.output().equals(output.name()))
               .map(cut ->
                   new Cut(
-                      cut.axis(),
-                      own.get(signature.inputIndex(cut.input())).dim(cut.inputAxis())))
+                      cut.axis(), own.get(signature.inputIndex(cut.input())).dim(cut.inputAxis())))
               .toList());
     }
   }
@@ -78,8 +67,7 @@ final class Padding {
    * @throws IllegalArgumentException where an extent is larger than every bucket, or a mask is of
    *     another shape
    */
-  static Padding of(
-      Signature signature, List<PadRule> rules, List<PadCut> cuts, List<Shape> own) {
+  static Padding of(Signature signature, List<PadRule> rules, List<PadCut> cuts, List<Shape> own) {
     List<Shape> padded = new ArrayList<>(own);
     for (PadRule rule : rules) {
       int input = signature.inputIndex(rule.input());
@@ -137,28 +125,8 @@ final class Padding {
     inputs[index] =
         new Rows(
             row,
-            filled(type, row.largestGapBytes(), value),
-            mask ? filled(type, row.runBytes(), 1) : null);
-  }
-
-  /** Memory of one number again and again. */
-  private static MemorySegment filled(ElementType type, long sizeBytes, double value) {
-    MemorySegment segment = Arena.ofAuto().allocate(Math.max(1, sizeBytes), 8);
-    int width = type.bits() / 8;
-    for (long at = 0; at + width <= sizeBytes; at += width) {
-      switch (type) {
-        case FLOAT -> segment.set(F32, at, (float) value);
-        case DOUBLE -> segment.set(F64, at, value);
-        case FLOAT16 -> segment.set(I16, at, Float.floatToFloat16((float) value));
-        case BFLOAT16 ->
-            segment.set(I16, at, (short) (Float.floatToRawIntBits((float) value) >>> 16));
-        case INT64, UINT64 -> segment.set(I64, at, (long) value);
-        case INT32, UINT32 -> segment.set(I32, at, (int) (long) value);
-        case INT16, UINT16 -> segment.set(I16, at, (short) (long) value);
-        default -> segment.set(ValueLayout.JAVA_BYTE, at, (byte) (long) value);
-      }
-    }
-    return segment;
+            PaddedRow.filled(type, row.largestGapBytes(), value),
+            mask ? PaddedRow.filled(type, row.runBytes(), 1) : null);
   }
 
   /** The shapes of one row as batches have them. */
@@ -231,7 +199,12 @@ final class Padding {
    * @param shape of one row in the batch
    */
   void read(
-      ElementType type, Shape shape, MemorySegment rows, int output, MemorySegment packed, int count) {
+      ElementType type,
+      Shape shape,
+      MemorySegment rows,
+      int output,
+      MemorySegment packed,
+      int count) {
     PaddedRow row = outputs[output];
     if (row == null) {
       row = new PaddedRow(type, own(output, shape), shape);

@@ -1,6 +1,7 @@
 package dev.sluice.converter.build;
 
 import dev.sluice.engine.format.Manifest;
+import dev.sluice.engine.format.Manifest.PadRule;
 import dev.sluice.engine.format.Manifest.Range;
 import dev.sluice.engine.stage.InputStageSpec;
 import dev.sluice.engine.stage.OutputStageSpec;
@@ -27,6 +28,7 @@ import java.util.regex.Pattern;
  * @param seed of the samples
  * @param inputStages what is done before the model, at most one for each input
  * @param outputStages what is done after the model, at most one for each output
+ * @param pads axes that are filled up, so that requests of different extents share batches
  * @param customOps libraries with operators that ONNX Runtime lacks; native code, which stays
  *     loaded
  */
@@ -39,7 +41,9 @@ public record BuildOptions(
     long seed,
     List<InputStageSpec> inputStages,
     List<OutputStageSpec> outputStages,
+    List<PadRule> pads,
     List<Path> customOps) {
+  private static final Pattern PAD = Pattern.compile("(.+)=(\\d{1,3}):(.*)");
   private static final Pattern RANGE = Pattern.compile("(\\d{1,15})(?::(\\d{1,15}):(\\d{1,15}))?");
 
   /** Copies the collections. */
@@ -49,6 +53,7 @@ public record BuildOptions(
     shapes = Map.copyOf(shapes);
     inputStages = List.copyOf(inputStages);
     outputStages = List.copyOf(outputStages);
+    pads = List.copyOf(pads);
     customOps = List.copyOf(customOps);
     if (rows.min() < 1) {
       throw new IllegalArgumentException("a batch has at least 1 row, but min is " + rows.min());
@@ -64,6 +69,7 @@ public record BuildOptions(
         false,
         producer("sluice"),
         1,
+        List.of(),
         List.of(),
         List.of(),
         List.of());
@@ -89,6 +95,7 @@ public record BuildOptions(
         seed,
         inputStages,
         outputStages,
+        pads,
         customOps);
   }
 
@@ -97,7 +104,16 @@ public record BuildOptions(
     Map<String, List<Range>> more = new LinkedHashMap<>(shapes);
     more.put(input, List.copyOf(dims));
     return new BuildOptions(
-        rows, more, batching, dynamicBatch, producer, seed, inputStages, outputStages, customOps);
+        rows,
+        more,
+        batching,
+        dynamicBatch,
+        producer,
+        seed,
+        inputStages,
+        outputStages,
+        pads,
+        customOps);
   }
 
   /**
@@ -122,7 +138,7 @@ public record BuildOptions(
   /** These options without the proof, so that the model runs unbatched. */
   public BuildOptions withoutBatching() {
     return new BuildOptions(
-        rows, shapes, false, false, producer, seed, inputStages, outputStages, customOps);
+        rows, shapes, false, false, producer, seed, inputStages, outputStages, pads, customOps);
   }
 
   /** These options with other samples. */
@@ -136,6 +152,7 @@ public record BuildOptions(
         newSeed,
         inputStages,
         outputStages,
+        pads,
         customOps);
   }
 
@@ -144,7 +161,7 @@ public record BuildOptions(
     List<InputStageSpec> more = new ArrayList<>(inputStages);
     more.add(stage);
     return new BuildOptions(
-        rows, shapes, batching, dynamicBatch, producer, seed, more, outputStages, customOps);
+        rows, shapes, batching, dynamicBatch, producer, seed, more, outputStages, pads, customOps);
   }
 
   /** These options with one more stage after the model. */
@@ -152,13 +169,75 @@ public record BuildOptions(
     List<OutputStageSpec> more = new ArrayList<>(outputStages);
     more.add(stage);
     return new BuildOptions(
-        rows, shapes, batching, dynamicBatch, producer, seed, inputStages, more, customOps);
+        rows, shapes, batching, dynamicBatch, producer, seed, inputStages, more, pads, customOps);
+  }
+
+  /** These options with other axes that are filled up. */
+  public BuildOptions withPads(List<PadRule> rules) {
+    return new BuildOptions(
+        rows,
+        shapes,
+        batching,
+        dynamicBatch,
+        producer,
+        seed,
+        inputStages,
+        outputStages,
+        rules,
+        customOps);
+  }
+
+  /**
+   * Reads a rule of padding as the command line has it: {@code NAME=AXIS:8,16,32}, then {@code
+   * value=X} and {@code mask=INPUT} where they are wanted.
+   *
+   * @throws IllegalArgumentException when it is something else
+   */
+  public static PadRule pad(String text) {
+    var matcher = PAD.matcher(text);
+    if (!matcher.matches()) {
+      throw new IllegalArgumentException(
+          "--pad "
+              + text
+              + ": write NAME=AXIS:BUCKETS, as in input_ids=1:16,32,64,value=0,mask=attention_mask");
+    }
+    List<Long> buckets = new ArrayList<>();
+    double value = 0;
+    String mask = null;
+    for (String word : matcher.group(3).split(",", -1)) {
+      try {
+        if (word.startsWith("value=")) {
+          value = Double.parseDouble(word.substring("value=".length()));
+        } else if (word.startsWith("mask=")) {
+          mask = word.substring("mask=".length());
+        } else {
+          buckets.add(Long.parseLong(word.strip()));
+        }
+      } catch (NumberFormatException e) {
+        throw new IllegalArgumentException("--pad " + text + ": '" + word + "' is no number", e);
+      }
+    }
+    try {
+      return new PadRule(
+          matcher.group(1), Integer.parseInt(matcher.group(2)), buckets, value, mask);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException("--pad " + text + ": " + e.getMessage(), e);
+    }
   }
 
   /** These options with libraries of operators. */
   public BuildOptions withCustomOps(List<Path> libraries) {
     return new BuildOptions(
-        rows, shapes, batching, dynamicBatch, producer, seed, inputStages, outputStages, libraries);
+        rows,
+        shapes,
+        batching,
+        dynamicBatch,
+        producer,
+        seed,
+        inputStages,
+        outputStages,
+        pads,
+        libraries);
   }
 
   /**

@@ -34,7 +34,7 @@ final class BuiltManifest {
                 + layout.pieces().getLast().data().byteSize()
                 - PackageWriter.weightsOffset();
     return new Manifest(
-        Manifest.versionFor(trials.stages(), Manifest.Padding.NONE),
+        Manifest.versionFor(trials.stages(), trials.padded().padding()),
         options.producer(),
         model.name(),
         trials.plan().served(),
@@ -47,6 +47,7 @@ final class BuiltManifest {
         model.parameters(),
         trials.golden().samples(),
         trials.stages(),
+        trials.padded().padding(),
         Map.of());
   }
 

@@ -89,7 +89,12 @@ public final class ModelBuilder {
     Map<String, Integer> ranks = new LinkedHashMap<>();
     options.shapes().forEach((input, dims) -> ranks.put(input, dims.size()));
     OnnxModel model = ModelReader.read(modelFile).withInputRanks(ranks);
-    ModelBuilder builder = new ModelBuilder(model, packageFile, options);
+    BuildOptions shaped = options;
+    for (var padded :
+        PaddingProof.ranges(model, options.pads(), options.shapes(), options.rows()).entrySet()) {
+      shaped = shaped.withShape(padded.getKey(), padded.getValue());
+    }
+    ModelBuilder builder = new ModelBuilder(model, packageFile, shaped);
     try {
       return builder.build();
     } catch (UncheckedIOException e) {
@@ -316,7 +321,39 @@ public final class ModelBuilder {
     }
     SampleRunner truth = original == null ? runner : original.runner();
     GoldenSamples.Kept golden = new GoldenSamples(plan, truth, samples, tolerance).write(writer);
-    return new Trials(samples, verdict, golden, plan, stages, proof);
+    return new Trials(
+        samples,
+        verdict,
+        golden,
+        plan,
+        stages,
+        proof,
+        padding(rewritten, runner, samples, verdict));
+  }
+
+  private Trials.Padded padding(
+      OnnxModel of, SampleRunner runner, SampleSearch samples, BatchProof.Verdict verdict)
+      throws ModelException {
+    if (options.pads().isEmpty()) {
+      return new Trials.Padded(Manifest.Padding.NONE, null);
+    }
+    if (!verdict.proven()) {
+      throw new ModelException(
+          model.file(),
+          "padding lets requests share batches, but rows of this model can't: " + verdict.reason());
+    }
+    if (!options.inputStages().isEmpty() || !options.outputStages().isEmpty()) {
+      throw new ModelException(model.file(), "padding and stages don't go together");
+    }
+    PaddingProof proof =
+        new PaddingProof(
+            of,
+            runner,
+            samples,
+            options.pads(),
+            RowComparison.tolerance(BuiltManifest.precision(model)));
+    Manifest.Padding padding = proof.run();
+    return new Trials.Padded(padding, proof.reason());
   }
 
   /** Why a batch stays fixed, and what may help. */

@@ -1,5 +1,6 @@
 package dev.sluice.converter.build;
 
+import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.stage.Stage;
 import dev.sluice.engine.stage.StagePlan;
 import java.util.List;
@@ -14,6 +15,7 @@ import java.util.List;
  * @param golden samples for the package's self-test
  * @param plan the stages around the model
  * @param stages those that were asked for
+ * @param padded axes that are filled up
  * @param proof how the rewritten graph was held against the model; null where it is the same
  */
 record Trials(
@@ -22,4 +24,13 @@ record Trials(
     GoldenSamples.Kept golden,
     StagePlan plan,
     List<Stage> stages,
-    String proof) {}
+    String proof,
+    Padded padded) {
+  /**
+   * How requests of different extents share batches.
+   *
+   * @param padding as the manifest has it
+   * @param reason how it was shown; null where there is none
+   */
+  record Padded(Manifest.Padding padding, String reason) {}
+}

@@ -85,6 +85,16 @@ final class BuildCommand implements Callable<Integer> {
               + " separated by commas, the batch included. Repeatable.")
   private List<String> shapes = new ArrayList<>();
 
+  @Option(
+      names = "--pad",
+      paramLabel = "NAME=AXIS:BUCKETS[,value=X][,mask=INPUT]",
+      description =
+          "Fill a dynamic axis of an input up to the least bucket that holds it, so that requests of"
+              + " different extents share batches, as in ids=1:16,32,64,mask=attention_mask. The"
+              + " value is 0 where none is given. The mask is an input that the engine then writes:"
+              + " 1 where a request has elements, 0 in the rest. Repeatable.")
+  private List<String> pads = new ArrayList<>();
+
   @Option(names = "--no-batching", description = "Serve one request at a time, and prove nothing.")
   private boolean noBatching;
 
@@ -208,11 +218,12 @@ final class BuildCommand implements Callable<Integer> {
     if (batch != null
         || noBatching
         || !shapes.isEmpty()
+        || !pads.isEmpty()
         || !inputStages.isEmpty()
         || !outputStages.isEmpty()) {
       throw usage(
           model
-              + " is a package already: --batch, --shape, --no-batching and stages are for a model;"
+              + " is a package already: --batch, --shape, --pad, --no-batching and stages are for a model;"
               + " build it from the model again to change them");
     }
   }
@@ -232,6 +243,7 @@ final class BuildCommand implements Callable<Integer> {
       for (String shape : shapes) {
         options = options.withShape(shape);
       }
+      options = options.withPads(pads.stream().map(BuildOptions::pad).toList());
       for (String stage : inputStages) {
         options = options.withInputStage(InputStageSpec.parse(stage));
       }

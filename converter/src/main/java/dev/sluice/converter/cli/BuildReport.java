@@ -32,6 +32,7 @@ record BuildReport(BuildResult result, PlanAdder.Added added, String noPlan) {
     object.put("bytes", result.sizeBytes());
     object.put("seconds", result.durationNs() / 1e9);
     object.put("batching", ManifestText.batching(manifest.batching()));
+    object.put("padding", manifest.padding());
     object.put("layers", manifest.precision().layers());
     object.put("calibration", null);
     object.put("device", DeviceOption.CPU);

@@ -155,6 +155,7 @@ final class InspectCommand implements Callable<Integer> {
       object.put("flops", flops.json());
       object.put("batching", ManifestText.batching(manifest.batching()));
       object.put("profile", manifest.profile());
+      object.put("padding", manifest.padding());
       object.put("precision", ManifestText.precision(manifest.precision()));
       object.put("plans", plans.json());
       object.put("calibration", null);

@@ -37,6 +37,18 @@ final class ManifestText {
         "batching",
         (manifest.batching().proven() ? "yes, up to " + rows.max() + " rows: " : "no: ")
             + manifest.batching().reason());
+    for (Manifest.PadRule rule : manifest.padding().rules()) {
+      table.row(
+          "padding",
+          rule.input()
+              + " axis "
+              + rule.axis()
+              + " to "
+              + rule.buckets()
+              + " with "
+              + rule.value()
+              + (rule.mask() == null ? "" : ", mask " + rule.mask()));
+    }
     Manifest.Precision precision = manifest.precision();
     table.row("precision", precision.overall() + ": " + precision.reason());
     for (Manifest.Layer layer : precision.layers()) {

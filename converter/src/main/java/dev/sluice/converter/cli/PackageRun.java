@@ -11,7 +11,6 @@ import dev.sluice.engine.TensorSpec;
 import dev.sluice.engine.backend.BackendException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -89,12 +88,15 @@ final class PackageRun {
           type == ElementType.STRING
               ? new Tensor(type, shape, null, List.of(outputs.strings(i)))
               : new Tensor(
-                  type,
-                  shape,
-                  MemorySegment.ofArray(outputs.output(i).toArray(ValueLayout.JAVA_BYTE)),
-                  null));
+                  type, shape, read(outputs, i, type.byteSize(shape.elementCount())), null));
     }
     return copies;
+  }
+
+  private static MemorySegment read(Outputs outputs, int output, long sizeBytes) {
+    MemorySegment copy = MemorySegment.ofArray(new byte[Math.toIntExact(sizeBytes)]);
+    outputs.read(output, copy);
+    return copy;
   }
 
   private List<Tensor> joined() throws BadInputException {

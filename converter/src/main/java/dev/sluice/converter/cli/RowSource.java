@@ -47,6 +47,10 @@ interface RowSource {
         return;
       }
       long rowBytes = rows() == 0 ? 0 : tensor.data().byteSize() / rows();
+      if (at == 0 && rows == inputs.rows()) {
+        inputs.write(input, tensor.data().asSlice(row * rowBytes, rows * rowBytes));
+        return;
+      }
       MemorySegment.copy(
           tensor.data(), row * rowBytes, inputs.input(input), at * rowBytes, rows * rowBytes);
     }

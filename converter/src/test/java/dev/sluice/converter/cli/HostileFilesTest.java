@@ -118,6 +118,6 @@ class HostileFilesTest {
                 .replace(comment, "Sluice package, format 9")
                 .getBytes(StandardCharsets.ISO_8859_1));
     refusedByAll(newer, true);
-    assertThat(Cli.run("inspect", newer).err()).contains("format '9'", "up to format 2");
+    assertThat(Cli.run("inspect", newer).err()).contains("format '9'", "up to format 3");
   }
 }

@@ -143,8 +143,17 @@ final class ManifestJson {
     try {
       return MAPPER.treeToValue(tree, Manifest.class);
     } catch (JacksonException e) {
-      // Out of the text it tells the place, too: whatever is wrong stands before its end.
-      return MAPPER.readValue(json, Manifest.class);
+      throw located(json, e);
+    }
+  }
+
+  /** The same failure out of the text, where it has a place; what only a whole has, has none. */
+  private static JacksonException located(byte[] json, JacksonException failure) {
+    try {
+      MAPPER.readValue(json, Manifest.class);
+      return failure;
+    } catch (JacksonException e) {
+      return e.getOriginalMessage().contains("'" + PADDING + "'") ? failure : e;
     }
   }
 

@@ -82,7 +82,8 @@ final class ManifestRules {
     for (Manifest.PadCut cut : manifest.padding().cuts()) {
       TensorSpec output = spec(manifest.signature().outputs(), cut.output(), "cut is");
       require(
-          cut.axis() < output.shape().rank() && padded.contains(cut.inputAxis() + " " + cut.input()),
+          cut.axis() < output.shape().rank()
+              && padded.contains(cut.inputAxis() + " " + cut.input()),
           "axis " + cut.axis() + " of " + output + " is cut by no padding");
     }
   }

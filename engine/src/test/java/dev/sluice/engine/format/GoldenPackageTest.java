@@ -3,6 +3,7 @@ package dev.sluice.engine.format;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.sluice.engine.Request;
 import dev.sluice.engine.Engine;
 import dev.sluice.engine.EngineOptions;
 import dev.sluice.engine.Shape;
@@ -16,6 +17,8 @@ import dev.sluice.engine.cpu.CpuOptions;
 import dev.sluice.engine.npy.Npy;
 import dev.sluice.engine.npy.NpyException;
 import dev.sluice.engine.stage.Stage;
+import java.util.Map;
+import java.time.Duration;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
@@ -80,6 +83,31 @@ class GoldenPackageTest {
                   within(1e-4f));
         }
       }
+    }
+  }
+
+  @Test
+  void opensAndAnswersWithItsPadding() throws Exception {
+    Path file = folder.resolve("format-3.sluice");
+    try (InputStream in = GoldenPackageTest.class.getResourceAsStream("/golden/format-3.sluice")) {
+      Files.copy(in, file);
+    }
+    try (SluicePackage opened = PackageReader.open(file);
+        Engine engine = Engine.open(file, EngineOptions.builder().tune(false).build())) {
+      assertThat(opened.manifest().formatVersion()).isEqualTo(3);
+      assertThat(opened.manifest().padding())
+          .isEqualTo(
+              new Manifest.Padding(
+                  List.of(new Manifest.PadRule("x", 1, List.of(4L, 8L), -3, "m")),
+                  List.of(new Manifest.PadCut("y", 1, "x", 1))));
+      Request request = engine.newRequest(Map.of("x", Shape.of(1, 3, 2)));
+      assertThat(request.claim(1, Duration.ofSeconds(10)).admitted()).isTrue();
+      float[] x = {1, 2, 3, 4, 5, 6};
+      request.write(0, MemorySegment.ofArray(x));
+      float[] y = new float[6];
+      request.run().read(0, MemorySegment.ofArray(y));
+      assertThat(y).containsExactly(x);
+      request.close();
     }
   }
 

@@ -131,7 +131,7 @@ class HostilePackageTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"3,made by a newer", "0,format '0'", "10,format '10'", "999999999,format '99999"})
+  @CsvSource({"4,made by a newer", "0,format '0'", "10,format '10'", "999999999,format '99999"})
   void anotherFormatVersion(String version, String expected) throws IOException {
     String newer = Seal.MAGIC + version + Seal.MIDDLE + "0".repeat(Seal.DIGITS);
     int end = whole.length - Seal.commentBytes(1) - ZipLayout.END_BYTES;
@@ -140,7 +140,7 @@ class HostilePackageTest {
     bytes.putShort(end + 20, (short) newer.length()).put(newer.getBytes(US_ASCII));
     assertThat(refusal(bytes.array()))
         .contains(expected.replace("made by a newer", "a newer Sluice made it"))
-        .contains("reads up to format 2")
+        .contains("reads up to format 3")
         .contains("update");
   }
 
@@ -286,7 +286,7 @@ class HostilePackageTest {
       delimiter = '|',
       value = {
         "\"formatVersion\" : 2|\"formatVersion\" : 1|format 1 has no stages",
-        "\"formatVersion\" : 2|\"formatVersion\" : 3|it says format 3",
+        "\"formatVersion\" : 2|\"formatVersion\" : 3|padding",
         "\"stage\" : \"input\"|\"stage\" : \"inputs\"|'inputs'",
         "\"stage\" : \"output\"|\"stage\" : \"crop\"|'crop'",
         "\"fill\" : 114,|''|Missing creator property 'fill'",
