@@ -44,7 +44,7 @@ class PaddedRowTest {
   @ParameterizedTest
   @EnumSource(names = {"UINT8", "FLOAT16", "FLOAT", "INT64", "COMPLEX128"})
   void asAPlainLoopDoes(ElementType type) {
-    Random random = new Random(SEED + type.ordinal());
+    Random random = new Random(SEED + type.code());
     int width = type.bits() / 8;
     for (int trial = 0; trial < 300; trial++) {
       long[] dims = new long[1 + random.nextInt(4)];

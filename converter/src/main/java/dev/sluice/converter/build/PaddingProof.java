@@ -17,6 +17,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 
 /**
@@ -123,6 +124,19 @@ final class PaddingProof {
         || rule.axis() >= input.dims().size()
         || input.dims().get(rule.axis()).extent() != Shape.DYNAMIC) {
       throw new ModelException(model.file(), who + "is not dynamic, so it can't be padded");
+    }
+    for (PadRule other : rules) {
+      boolean unlike =
+          other.input().equals(rule.input())
+              && (other.value() != rule.value() || !Objects.equals(other.mask(), rule.mask()));
+      if (unlike || other.input().equals(rule.mask())) {
+        throw new ModelException(
+            model.file(),
+            "the input '"
+                + other.input()
+                + "' is padded in two ways: give all its rules one value and one mask, and a mask"
+                + " no rule");
+      }
     }
     String symbol = input.dims().get(rule.axis()).symbol();
     for (OnnxModel.Value other : model.inputs()) {

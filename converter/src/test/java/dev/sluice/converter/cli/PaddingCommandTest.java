@@ -121,6 +121,8 @@ class PaddingCommandTest {
     Cli.run("build", model, "--pad", "x=1:a").refused(2, "'a' is no number");
     Cli.run("build", model, "--pad", "x").refused(2, "NAME=AXIS:BUCKETS");
     Cli.run("build", model, "--pad", "x=1:8").refused(2, "'T'", "'m'", "mask=");
+    Cli.run("build", model, "--pad", "x=1:8,mask=m", "--pad", "m=1:8")
+        .refused(2, "'m'", "padded in two ways");
     Cli.run("build", model, "--no-batching", "--pad", "x=1:8,mask=m")
         .refused(2, "can't: batching was switched off");
   }

@@ -9,6 +9,7 @@ import dev.sluice.engine.stage.Stage;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 
 /**
@@ -72,11 +73,23 @@ final class ManifestRules {
       require(
           padded.add(rule.axis() + " " + rule.input()),
           "axis " + rule.axis() + " of '" + rule.input() + "' is padded twice");
+      for (Manifest.PadRule other : manifest.padding().rules()) {
+        require(
+            !other.input().equals(rule.input())
+                || (other.value() == rule.value() && Objects.equals(other.mask(), rule.mask())),
+            "'" + rule.input() + "' is padded with two values or masks");
+        require(
+            !other.input().equals(rule.mask()),
+            "'" + rule.mask() + "' is a mask, and padded by a rule of its own");
+      }
       if (rule.mask() != null) {
         TensorSpec mask = spec(manifest.signature().inputs(), rule.mask(), "a mask is");
         require(
             mask.shape().equals(input.shape()),
             "the mask " + mask + " is not of the shape of " + input);
+        require(
+            mask.type() != ElementType.STRING && mask.type().bits() % 8 == 0,
+            "the mask " + mask + " has elements that are no bytes");
       }
     }
     for (Manifest.PadCut cut : manifest.padding().cuts()) {
