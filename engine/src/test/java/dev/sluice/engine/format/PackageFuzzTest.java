@@ -15,6 +15,7 @@ import dev.sluice.engine.TensorSpec;
 import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.npy.Npy;
 import dev.sluice.engine.npy.NpyArray;
+import dev.sluice.engine.npy.NpyException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -338,7 +339,7 @@ class PackageFuzzTest {
     Path file = Files.write(folder.resolve("m.sluice"), bytes);
     try (Engine engine = Engine.open(file, OPTIONS)) {
       assertThat(engine.maxBatch()).isPositive();
-    } catch (PackageException | BackendException e) {
+    } catch (PackageException | NpyException | BackendException e) {
       assertThat(e.getMessage()).isNotBlank();
     }
   }
