@@ -69,22 +69,34 @@ final class PaddingProof {
       List<Long> buckets = rule.buckets();
       Range bucket =
           new Range(buckets.getFirst(), buckets.get(buckets.size() / 2), buckets.getLast());
-      pad(model, input, rule, bucket, rows, ranges);
+      pad(input, rule, bucket, rows, ranges);
       if (rule.mask() != null) {
-        pad(model, input(model, rule.mask()), rule, bucket, rows, ranges);
+        pad(input(model, rule.mask()), rule, bucket, rows, ranges);
+      }
+    }
+    // Looked at when all rules are in: one axis of an input may be another rule's.
+    for (Map.Entry<String, List<Range>> input : ranges.entrySet()) {
+      for (int axis = 0; axis < input.getValue().size(); axis++) {
+        if (input.getValue().get(axis) == null) {
+          throw new ModelException(
+              model.file(),
+              "axis "
+                  + axis
+                  + " of the input '"
+                  + input.getKey()
+                  + "' is open; give it with --shape");
+        }
       }
     }
     return ranges;
   }
 
   private static void pad(
-      OnnxModel model,
       OnnxModel.Value input,
       PadRule rule,
       Range bucket,
       Range rows,
-      Map<String, List<Range>> ranges)
-      throws ModelException {
+      Map<String, List<Range>> ranges) {
     List<Range> dims = new ArrayList<>(ranges.getOrDefault(input.name(), List.of()));
     for (int axis = dims.size(); axis < input.dims().size(); axis++) {
       long extent = input.dims().get(axis).extent();
@@ -93,13 +105,6 @@ final class PaddingProof {
     }
     dims.set(rule.axis(), bucket);
     ranges.put(input.name(), dims);
-    for (int axis = 0; axis < dims.size(); axis++) {
-      if (dims.get(axis) == null) {
-        throw new ModelException(
-            model.file(),
-            "axis " + axis + " of the input '" + input.name() + "' is open; give it with --shape");
-      }
-    }
   }
 
   private static OnnxModel.Value input(OnnxModel model, String name) throws ModelException {

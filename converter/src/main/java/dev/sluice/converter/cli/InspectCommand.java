@@ -191,7 +191,8 @@ final class InspectCommand implements Callable<Integer> {
 
   private void inspectModel() throws IOException {
     OnnxModel model = ModelReader.read(file);
-    checkShapes(model);
+    Map<String, List<Manifest.Range>> given = given();
+    checkShapes(model, given);
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("model", model.name());
     object.put("inputs", values(model.inputs()));
@@ -201,7 +202,7 @@ final class InspectCommand implements Callable<Integer> {
     object.put("nodes", model.nodes());
     object.put("parameters", model.parameters());
     object.put("operators", model.operators());
-    FlopReport flops = FlopReport.of(model, given(), false);
+    FlopReport flops = FlopReport.of(model, given, false);
     object.put("weightBytes", flops.weightBytes());
     object.put("flops", flops.json());
     object.put("batching", ManifestText.batching(new Manifest.Batching(false, 0, NOT_BUILT)));
@@ -236,23 +237,22 @@ final class InspectCommand implements Callable<Integer> {
     return options.shapes();
   }
 
-  private void checkShapes(OnnxModel model) {
-    given()
-        .forEach((name, ranges) -> {
-          OnnxModel.Value input =
-              model.inputs().stream().filter(i -> i.name().equals(name)).findFirst().orElse(null);
-          if (input == null) {
-            throw usage(
-                "--shape "
-                    + name
-                    + ": no such input, there are "
-                    + model.inputs().stream().map(OnnxModel.Value::name).toList());
-          }
-          Shape shape = Shape.of(ranges.stream().mapToLong(Manifest.Range::opt).toArray());
-          if (input.isRanked() && !input.shape().accepts(shape)) {
-            throw usage("--shape " + name + ": " + shape + " does not fit " + text(input));
-          }
-        });
+  private void checkShapes(OnnxModel model, Map<String, List<Manifest.Range>> given) {
+    given.forEach((name, ranges) -> {
+      OnnxModel.Value input =
+          model.inputs().stream().filter(i -> i.name().equals(name)).findFirst().orElse(null);
+      if (input == null) {
+        throw usage(
+            "--shape "
+                + name
+                + ": no such input, there are "
+                + model.inputs().stream().map(OnnxModel.Value::name).toList());
+      }
+      Shape shape = Shape.of(ranges.stream().mapToLong(Manifest.Range::opt).toArray());
+      if (input.isRanked() && !input.shape().accepts(shape)) {
+        throw usage("--shape " + name + ": " + shape + " does not fit " + text(input));
+      }
+    });
   }
 
   private static String text(Tuning tuning) {

@@ -284,10 +284,11 @@ public final class TensorData {
   /** Maps the model's own file, which must be what it was when it was read. */
   private MemorySegment mapOwn(TensorProto tensor, String location) throws IOException {
     try (FileChannel channel = FileChannel.open(model, StandardOpenOption.READ)) {
-      if (!location.equals(own(FileState.of(model)))) {
+      FileState state = FileState.of(model);
+      if (!location.equals(own(state))) {
         throw refuse(tensor, "was changed while it was read; try again", null);
       }
-      mapped.putIfAbsent(model, FileState.of(model));
+      mapped.putIfAbsent(model, state);
       return channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
     }
   }

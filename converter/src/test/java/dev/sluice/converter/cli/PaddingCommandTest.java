@@ -96,6 +96,26 @@ class PaddingCommandTest {
   }
 
   @Test
+  void twoAxesOfAnInput() throws Exception {
+    Path model =
+        Files.write(
+            folder.resolve("i.onnx"),
+            new TinyModel()
+                .input("x", ElementType.FLOAT, "N", "H", "W")
+                .output("y", ElementType.FLOAT, "N", "H", "W")
+                .node("Relu", "x", "y")
+                .build()
+                .toArray(ValueLayout.JAVA_BYTE));
+    Cli.run("build", model, "--pad", "x=1:4").refused(2, "axis 2 of the input 'x' is open");
+    Cli.run("build", model, "--pad", "x=1:4,8", "--pad", "x=2:6").done();
+    float[] values = values(2 * 3 * 5);
+    Path x = Models.floats(folder.resolve("x.npy"), Shape.of(2, 3, 5), values);
+    Path packed = folder.resolve("i.sluice");
+    Cli.run("run", packed, "--input", "x=" + x, "-o", folder).done();
+    assertThat(Models.floats(folder.resolve("y.npy"))).containsExactly(values, within(0f));
+  }
+
+  @Test
   void whatChangesAnswersIsRefused() throws Exception {
     // A Softmax over the padded axis sees what fills it.
     Path model =

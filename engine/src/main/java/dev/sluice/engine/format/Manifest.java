@@ -100,38 +100,6 @@ public record Manifest(
         : stages.isEmpty() ? PLAIN_VERSION : STAGED_VERSION;
   }
 
-  /** A manifest without padding. */
-  public Manifest(
-      int formatVersion,
-      String producer,
-      String model,
-      Signature signature,
-      Batching batching,
-      Precision precision,
-      Profile profile,
-      Map<String, Graph> graphs,
-      Weights weights,
-      long parameters,
-      List<GoldenSample> golden,
-      List<Stage> stages,
-      Map<String, Entry> entries) {
-    this(
-        formatVersion,
-        producer,
-        model,
-        signature,
-        batching,
-        precision,
-        profile,
-        graphs,
-        weights,
-        parameters,
-        golden,
-        stages,
-        Padding.NONE,
-        entries);
-  }
-
   /** This manifest with other entries. */
   public Manifest withEntries(Map<String, Entry> newEntries) {
     return new Manifest(

@@ -134,6 +134,7 @@ class PackageFuzzTest {
                       1e-5,
                       1e-4)),
               List.of(),
+              Manifest.Padding.NONE,
               Map.of()));
     }
   }

@@ -45,6 +45,7 @@ final class TestPackages {
         List.of(
             new Manifest.GoldenSample(Map.of("x:0", "golden/0/input_0.npy"), Map.of(), 1e-5, 1e-4)),
         List.of(),
+        Manifest.Padding.NONE,
         Map.of());
   }
 
@@ -65,6 +66,7 @@ final class TestPackages {
         full.parameters(),
         List.of(),
         List.of(),
+        Manifest.Padding.NONE,
         Map.of());
   }
 
@@ -89,6 +91,7 @@ final class TestPackages {
         plain.parameters(),
         plain.golden(),
         stages,
+        Manifest.Padding.NONE,
         Map.of());
   }
 

@@ -84,6 +84,7 @@ class PackagedPlansTest {
             3,
             List.of(),
             List.of(),
+            Manifest.Padding.NONE,
             Map.of());
     try (PackageWriter writer = PackageWriter.create(file)) {
       writer.weights(
