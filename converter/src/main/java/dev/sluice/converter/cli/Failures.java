@@ -17,9 +17,7 @@ import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
@@ -42,7 +40,7 @@ final class Failures {
 
   private Failures() {}
 
-  /** Tells the user and returns the exit status. */
+  /** Tells the user on standard error, in whatever form results go out; returns the exit status. */
   static int report(Throwable failure, CommandLine command, List<String> arguments) {
     int status = status(failure);
     String message = message(failure);
@@ -55,13 +53,6 @@ final class Failures {
       failure.printStackTrace(err);
     }
     err.flush();
-    if (arguments.contains("--json")) {
-      Map<String, Object> object = new LinkedHashMap<>();
-      object.put("error", message);
-      object.put("exitStatus", status);
-      command.getOut().println(Json.write(object));
-      command.getOut().flush();
-    }
     return status;
   }
 

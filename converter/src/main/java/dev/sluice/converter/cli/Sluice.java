@@ -83,8 +83,14 @@ public final class Sluice implements Runnable {
       PrintWriter out, PrintWriter err, GpuLibraries.Result gpu, List<String> arguments) {
     CommandLine commandLine = commandLine(gpu).setOut(out).setErr(err);
     try {
-      return commandLine.execute(arguments.toArray(String[]::new));
-    } catch (Error e) {
+      int status = commandLine.execute(arguments.toArray(String[]::new));
+      if (status == 0 && out.checkError()) {
+        throw new RunFailedException(
+            "standard output could not be written: the disk is full, or who read it is gone; run it"
+                + " again with it going elsewhere");
+      }
+      return status;
+    } catch (Error | RunFailedException e) {
       return Failures.report(e, commandLine, arguments);
     }
   }

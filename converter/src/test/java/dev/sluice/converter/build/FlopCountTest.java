@@ -193,7 +193,7 @@ class FlopCountTest {
     graph.constant("zero", "zero", true, 0).constant("one", "one", true, 1);
     FlopCount counted = count(graph.output("v" + layers, FLOAT, "a", "b", "c"));
     assertThat(counted.notCounted()).isEmpty();
-    assertThat(counted.total()).isEqualTo(layers * 5 * 4 * 3);
+    assertThat(counted.total()).isEqualTo(layers * 5L * 4 * 3);
   }
 
   @Test
