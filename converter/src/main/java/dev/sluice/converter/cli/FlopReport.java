@@ -1,10 +1,12 @@
 package dev.sluice.converter.cli;
 
 import dev.sluice.bindings.NativeException;
+import dev.sluice.bindings.onnxruntime.OrtUnavailableException;
 import dev.sluice.converter.graph.FlopCount;
 import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.engine.Shape;
 import dev.sluice.engine.format.Manifest.Range;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -66,7 +68,10 @@ record FlopReport(FlopCount count, String unknown, Map<String, Shape> shapes, lo
     }
     try {
       return new FlopReport(FlopCount.of(model, shapes), null, shapes, weightBytes);
-    } catch (NativeException | UnsupportedOperationException e) {
+    } catch (NativeException
+        | UnsupportedOperationException
+        | UncheckedIOException
+        | OrtUnavailableException e) {
       String reason = "ONNX Runtime tells no shapes: " + e.getMessage();
       return new FlopReport(null, reason, shapes, weightBytes);
     }

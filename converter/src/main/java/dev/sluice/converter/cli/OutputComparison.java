@@ -44,7 +44,7 @@ final class OutputComparison {
               + Tensors.text(actual.type(), actual.shape())
               + ", that of the reference "
               + Tensors.text(reference.type(), reference.shape())
-              + "; they can't be compared");
+              + ", so they can't be compared; give samples, or a reference, for which they agree");
     }
     quantity = actual.type() == ElementType.STRING || TensorDifference.isReal(actual.type());
     if (actual.type() == ElementType.STRING) {
