@@ -2,6 +2,7 @@ package dev.sluice.bindings.onnxruntime;
 
 import dev.sluice.bindings.NativeException;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /**
  * The statuses of ONNX Runtime, in the order of {@code OrtErrorCode} in {@code
@@ -32,11 +33,13 @@ enum OrtErrorCode {
   private static final OrtErrorCode[] BY_CODE = values();
 
   /** What ONNX Runtime says of an operator that it does not have, whatever the status. */
-  private static final String NO_OPERATOR = "is not a registered function/op";
+  private static final List<String> NO_OPERATOR =
+      List.of(
+          "is not a registered function/op", "No Op registered for", "No opset import for domain");
 
   private static final String LIBRARY_REMEDY =
       "check the operator's name, domain and version, or load the library that has it (custom"
-          + " operators)";
+          + " operators: --custom-ops, or EngineOptions.customOps)";
 
   private final String remedy;
 
@@ -61,9 +64,10 @@ enum OrtErrorCode {
   static NativeException failure(OrtApi api, long status, String function, String arguments) {
     int code = api.GetErrorCode(status);
     String message =
-        MemorySegment.ofAddress(api.GetErrorMessage(status))
-            .reinterpret(Long.MAX_VALUE)
-            .getString(0);
+        OrtMessage.plain(
+            MemorySegment.ofAddress(api.GetErrorMessage(status))
+                .reinterpret(Long.MAX_VALUE)
+                .getString(0));
     api.ReleaseStatus(status);
     boolean known = code >= 0 && code < BY_CODE.length;
     return new NativeException(
@@ -72,6 +76,8 @@ enum OrtErrorCode {
         known ? BY_CODE[code].name() : "an unknown status",
         code,
         message,
-        message.contains(NO_OPERATOR) ? LIBRARY_REMEDY : known ? BY_CODE[code].remedy : "");
+        NO_OPERATOR.stream().anyMatch(message::contains)
+            ? LIBRARY_REMEDY
+            : known ? BY_CODE[code].remedy : "");
   }
 }
