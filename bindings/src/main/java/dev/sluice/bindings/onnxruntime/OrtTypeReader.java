@@ -61,7 +61,8 @@ final class OrtTypeReader {
       List<Long> dimList = new ArrayList<>();
       List<String> symbolList = new ArrayList<>();
       for (int i = 0; i < rank; i++) {
-        dimList.add(dims.getAtIndex(JAVA_LONG, i));
+        // Shape inference that overflows leaves other negative numbers.
+        dimList.add(Math.max(-1, dims.getAtIndex(JAVA_LONG, i)));
         symbolList.add(text(symbols.getAtIndex(JAVA_LONG, i)));
       }
       boolean hasShape = api.TensorTypeAndShape_HasShape(tensorInfo);

@@ -20,6 +20,12 @@ final class FunctionRules {
   /** Several times the nodes of the largest models there are. */
   static final long MAX_NODES = 1_000_000;
 
+  /**
+   * Ten times the calls of models whose every operator is a function. ONNX Runtime 1.29.0 takes
+   * time by their square to put the functions in their places: for these, half a minute.
+   */
+  static final long MAX_CALLS = 50_000;
+
   /** Modules inside of modules, as exporters make functions of them, are some ten deep. */
   static final int MAX_DEPTH = 64;
 
@@ -35,9 +41,10 @@ final class FunctionRules {
    * What becomes of nodes or of a function.
    *
    * @param nodes how many there are with all functions in place, at most just over the limit
+   * @param calls how many functions were put in their places, at most just over the limit
    * @param depth how many functions are inside of each other
    */
-  private record Unfolded(long nodes, int depth) {}
+  private record Unfolded(long nodes, long calls, int depth) {}
 
   /** Checks the functions of a model, and its size. */
   static void check(Path file, ModelProto model) throws ModelException {
@@ -61,6 +68,7 @@ final class FunctionRules {
   private final class Counter implements Consumer<NodeProto> {
     private final int level;
     private long nodes;
+    private long calls;
     private int depth;
     private ModelException failure;
 
@@ -75,8 +83,9 @@ final class FunctionRules {
       }
       String key = key(node.getDomain(), node.getOpType(), node.getOverload());
       try {
-        Unfolded inside = functions.containsKey(key) ? unfold(key, level) : new Unfolded(1, 0);
+        Unfolded inside = functions.containsKey(key) ? unfold(key, level) : new Unfolded(1, 0, 0);
         nodes = Math.min(MAX_NODES + 1, nodes + inside.nodes());
+        calls = Math.min(MAX_CALLS + 1, calls + inside.calls());
         depth = Math.max(depth, inside.depth());
       } catch (ModelException e) {
         failure = e;
@@ -90,7 +99,11 @@ final class FunctionRules {
       if (nodes > MAX_NODES) {
         throw refuse(who + " has more than " + MAX_NODES + " nodes with its functions in place");
       }
-      return new Unfolded(nodes, depth);
+      if (calls > MAX_CALLS) {
+        throw refuse(
+            who + " calls functions more than " + MAX_CALLS + " times, nested calls included");
+      }
+      return new Unfolded(nodes, calls, depth);
     }
   }
 
@@ -119,7 +132,8 @@ final class FunctionRules {
     Counter counter = new Counter(level + 1);
     forEachNode(function.getNodeList(), counter);
     Unfolded inside = counter.result(who);
-    Unfolded result = new Unfolded(Math.max(1, inside.nodes()), inside.depth() + 1);
+    Unfolded result =
+        new Unfolded(Math.max(1, inside.nodes()), inside.calls() + 1, inside.depth() + 1);
     unfolded.put(key, result);
     return result;
   }

@@ -6,6 +6,7 @@ import dev.sluice.converter.onnx.proto.Onnx.FunctionProto;
 import dev.sluice.converter.onnx.proto.Onnx.GraphProto;
 import dev.sluice.converter.onnx.proto.Onnx.ModelProto;
 import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
+import dev.sluice.converter.onnx.proto.Onnx.OperatorSetIdProto;
 import dev.sluice.converter.onnx.proto.Onnx.SparseTensorProto;
 import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
 import dev.sluice.converter.onnx.proto.Onnx.ValueInfoProto;
@@ -22,8 +23,9 @@ import java.util.Set;
 
 /**
  * What must hold in a model before anything walks through its graph or hands it to native code:
- * names are text, each value is made once, what is taken is made, nothing goes in circles, and
- * functions do not unfold without end. Operators, types and shapes are ONNX Runtime's to judge.
+ * names are text, domains have one version, each value is made once, what is taken is made, nothing
+ * goes in circles, and functions do not unfold without end. Operators, types and shapes are ONNX
+ * Runtime's to judge.
  *
  * <p>Thread safety: used by one thread.
  */
@@ -42,6 +44,7 @@ final class GraphRules {
    */
   static void check(Path file, ModelProto model) throws ModelException {
     GraphRules rules = new GraphRules(file);
+    rules.operatorSets(model.getOpsetImportList());
     for (FunctionProto function : model.getFunctionsList()) {
       rules.function(function);
     }
@@ -50,10 +53,29 @@ final class GraphRules {
     FunctionRules.check(file, model);
   }
 
+  /** Each domain has one version; that of the standard has two names. */
+  private void operatorSets(List<OperatorSetIdProto> sets) throws ModelException {
+    Map<String, Long> versions = new HashMap<>();
+    for (OperatorSetIdProto set : sets) {
+      text(set.getDomainBytes(), "the domain of an operator set");
+      String domain = set.getDomain().equals("ai.onnx") ? "" : set.getDomain();
+      Long before = versions.put(domain, set.getVersion());
+      if (before != null && before != set.getVersion()) {
+        throw refuse(
+            (domain.isEmpty() ? "the standard's operator set" : "the operator set '" + domain + "'")
+                + " is imported in the versions "
+                + before
+                + " and "
+                + set.getVersion());
+      }
+    }
+  }
+
   private void function(FunctionProto function) throws ModelException {
     text(function.getNameBytes(), "the name of a function");
     String who = "the function '" + function.getName() + "'";
     text(function.getDomainBytes(), "the domain of " + who);
+    operatorSets(function.getOpsetImportList());
     Set<String> made = new HashSet<>();
     for (int i = 0; i < function.getInputCount(); i++) {
       text(function.getInputBytes(i), "an input of " + who);
@@ -67,6 +89,13 @@ final class GraphRules {
       }
     }
     closed(open);
+  }
+
+  /** Equal symbols mean equal extents, so they must be told apart. */
+  private void dimensions(ValueInfoProto value) throws ModelException {
+    for (var dim : value.getType().getTensorType().getShape().getDimList()) {
+      text(dim.getDimParamBytes(), "a dimension of '" + value.getName() + "'");
+    }
   }
 
   private void closed(Map<String, String> open) throws ModelException {
@@ -86,6 +115,10 @@ final class GraphRules {
     Set<String> inputs = new HashSet<>();
     for (ValueInfoProto input : graph.getInputList()) {
       text(input.getNameBytes(), "an input of " + who);
+      if (input.getName().isEmpty()) {
+        throw refuse("an input of " + who + " has no name");
+      }
+      dimensions(input);
       once(inputs, input.getName(), "inputs of " + who);
     }
     for (TensorProto tensor : graph.getInitializerList()) {
@@ -101,6 +134,7 @@ final class GraphRules {
     Set<String> outputs = new HashSet<>();
     for (ValueInfoProto output : graph.getOutputList()) {
       text(output.getNameBytes(), "an output of " + who);
+      dimensions(output);
       once(outputs, output.getName(), "outputs of " + who);
       if (!made.contains(output.getName())) {
         open.putIfAbsent(output.getName(), who + " gives");

@@ -9,6 +9,7 @@ import dev.sluice.converter.onnx.ModelException;
 import dev.sluice.converter.onnx.proto.Onnx.ModelProto;
 import dev.sluice.converter.onnx.proto.Onnx.StringStringEntryProto;
 import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
+import dev.sluice.engine.Shape;
 import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.format.PackageReader;
 import dev.sluice.engine.format.SluicePackage;
@@ -215,6 +216,20 @@ class ModelBuilderTest {
     assertThatThrownBy(() -> ModelBuilder.build(file, file, BuildOptions.defaults()))
         .isInstanceOf(ModelException.class)
         .hasMessageContaining("would replace the model");
+  }
+
+  /** ONNX Runtime infers a negative extent of the sum. */
+  @Test
+  void anOutputWhoseExtentOverflowsIsOpen() throws Exception {
+    OnnxGraphs pads =
+        new OnnxGraphs()
+            .input("x", FLOAT, 8)
+            .output("y", FLOAT, "n")
+            .numbers("pads", 1L << 62, 1L << 62)
+            .node("Pad", List.of("x", "pads"), List.of("y"));
+    BuildResult result = build(pads);
+    assertThat(result.noSelfTest()).contains("refuses every sample");
+    assertThat(result.manifest().signature().outputs().getFirst().shape()).isEqualTo(Shape.of(-1));
   }
 
   @Test

@@ -185,6 +185,26 @@ class GraphRulesTest {
             .addFunctions(function)
             .addFunctions(function.clone().setOverload("2")));
     refused(graph(node("", "x", "y")), "node 0 of the graph has no operator");
+    refused(graph(node("Abs", "x", "y")).addInput(value("")), "an input of the graph has no name");
+    ModelProto.Builder twice = model(graph(node("Abs", "x", "y")));
+    taken(
+        twice.addOpsetImport(OperatorSetIdProto.newBuilder().setDomain("ai.onnx").setVersion(17)));
+    refused(
+        twice.addOpsetImport(OperatorSetIdProto.newBuilder().setDomain("ai.onnx").setVersion(9)),
+        "the standard's operator set is imported in the versions 17 and 9");
+    refused(
+        model(graph(node("Abs", "x", "y")))
+            .addOpsetImport(OperatorSetIdProto.newBuilder().setDomain("own").setVersion(1))
+            .addOpsetImport(OperatorSetIdProto.newBuilder().setDomain("own").setVersion(2)),
+        "the operator set 'own' is imported in the versions 1 and 2");
+    refused(
+        model(graph(call("F", "x", "y")))
+            .addFunctions(
+                function
+                    .clone()
+                    .addOpsetImport(OperatorSetIdProto.newBuilder().setVersion(3))
+                    .addOpsetImport(OperatorSetIdProto.newBuilder().setVersion(4))),
+        "versions 3 and 4");
   }
 
   @Test
@@ -203,6 +223,23 @@ class GraphRulesTest {
     refused(
         graph(node("Abs", "x", "y").setNameBytes(ByteString.copyFrom(new byte[] {(byte) 0xff}))),
         "the name of node 0 of the graph, '\uFFFD', is not UTF-8");
+    ModelProto.Builder symbol = model(graph(node("Abs", "x", "y")));
+    symbol
+        .getGraphBuilder()
+        .getInputBuilder(0)
+        .getTypeBuilder()
+        .getTensorTypeBuilder()
+        .getShapeBuilder()
+        .addDimBuilder()
+        .setDimParamBytes(ByteString.copyFrom(new byte[] {(byte) 0xff}));
+    refused(symbol, "a dimension of 'x', '\uFFFD', is not UTF-8");
+    refused(
+        model(graph(node("Abs", "x", "y")))
+            .addOpsetImport(
+                OperatorSetIdProto.newBuilder()
+                    .setDomainBytes(ByteString.copyFrom(new byte[] {(byte) 0xff}))
+                    .setVersion(1)),
+        "the domain of an operator set, '\uFFFD', is not UTF-8");
   }
 
   @Test
@@ -229,7 +266,19 @@ class GraphRulesTest {
       deep.addFunctions(function("F" + i, call(next, "a", "b")));
     }
     NodeProto.Builder last = node("Abs", "a", "b");
-    refused(laughs.addFunctions(function("F30", last)), "has more than 1000000 nodes with its");
+    refused(laughs.addFunctions(function("F30", last)), "calls functions more than 50000 times");
+    NodeProto.Builder[] thousand = new NodeProto.Builder[1000];
+    for (int i = 0; i < thousand.length; i++) {
+      String taken = i == 0 ? "a" : "v" + i;
+      thousand[i] = node("Abs", taken, i + 1 == thousand.length ? "b" : "v" + (i + 1));
+    }
+    NodeProto.Builder[] calls = new NodeProto.Builder[1001];
+    for (int i = 0; i < calls.length; i++) {
+      calls[i] = call("T", i == 0 ? "x" : "w" + i, i + 1 == calls.length ? "y" : "w" + (i + 1));
+    }
+    refused(
+        model(graph(calls)).addFunctions(function("T", thousand)),
+        "the graph has more than 1000000 nodes with its");
     refused(deep.addFunctions(function("F20000", last)), "is inside of more than 64 others");
     taken(fine.addFunctions(function("F" + (FunctionRules.MAX_DEPTH - 1), last)));
   }
