@@ -7,6 +7,7 @@ import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.engine.Shape;
 import dev.sluice.engine.format.Manifest.Range;
 import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -22,7 +23,7 @@ import java.util.Map;
  * @param count null where the operations are not known
  * @param unknown why they are not; null where they are
  * @param shapes of the inputs that they are for
- * @param weightBytes bytes of all constants
+ * @param weightBytes bytes of all constants; -1 where a shape of one makes no sense
  */
 record FlopReport(FlopCount count, String unknown, Map<String, Shape> shapes, long weightBytes) {
   private static final int HEAVIEST = 10;
@@ -39,8 +40,10 @@ record FlopReport(FlopCount count, String unknown, Map<String, Shape> shapes, lo
    * @param given extents by input name; their optimum is taken. Symbols that they settle are
    *     settled everywhere
    * @param batched whether axis 0 is one row, whatever is given
+   * @param customOps libraries of operators that ONNX Runtime lacks
    */
-  static FlopReport of(OnnxModel model, Map<String, List<Range>> given, boolean batched) {
+  static FlopReport of(
+      OnnxModel model, Map<String, List<Range>> given, boolean batched, List<Path> customOps) {
     Map<String, Long> symbols = new HashMap<>();
     for (OnnxModel.Value input : model.inputs()) {
       List<Range> ranges = given.get(input.name());
@@ -67,7 +70,7 @@ record FlopReport(FlopCount count, String unknown, Map<String, Shape> shapes, lo
       return new FlopReport(null, reason, shapes, weightBytes);
     }
     try {
-      return new FlopReport(FlopCount.of(model, shapes), null, shapes, weightBytes);
+      return new FlopReport(FlopCount.of(model, shapes, customOps), null, shapes, weightBytes);
     } catch (NativeException
         | UnsupportedOperationException
         | UncheckedIOException
@@ -80,7 +83,7 @@ record FlopReport(FlopCount count, String unknown, Map<String, Shape> shapes, lo
   private static long weightBytes(OnnxModel model) {
     try {
       return FlopCount.weightBytes(model);
-    } catch (ArithmeticException | IllegalArgumentException e) {
+    } catch (ArithmeticException e) {
       return -1; // absurd shapes, which a build refuses
     }
   }

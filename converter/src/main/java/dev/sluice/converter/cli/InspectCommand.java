@@ -54,6 +54,7 @@ final class InspectCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
   @Mixin private Output output;
+  @Mixin private CustomOps customOps;
 
   @Parameters(paramLabel = "PKG|MODEL.onnx", description = "A package or an ONNX model.")
   private Path file;
@@ -88,7 +89,7 @@ final class InspectCommand implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() throws IOException, BackendException {
+  public Integer call() throws IOException, BackendException, BadInputException {
     if (device != null && !layers) {
       throw usage("--device: it is for the time of layers; add --layers");
     }
@@ -124,7 +125,7 @@ final class InspectCommand implements Callable<Integer> {
     }
   }
 
-  private void inspectPackage() throws IOException, BackendException {
+  private void inspectPackage() throws IOException, BackendException, BadInputException {
     Optional<PlanReport.Gpu> named = device == null ? Optional.empty() : Optional.of(namedGpu());
     try (SluicePackage opened = PackageReader.open(file)) {
       opened.verify();
@@ -150,7 +151,8 @@ final class InspectCommand implements Callable<Integer> {
       object.put("nodes", graph.nodes());
       object.put("parameters", manifest.parameters());
       object.put("operators", model.operators());
-      FlopReport flops = FlopReport.of(model, manifest.profile().shapes(), batched);
+      FlopReport flops =
+          FlopReport.of(model, manifest.profile().shapes(), batched, customOps.libraries());
       object.put("weightBytes", manifest.weights().sizeBytes());
       object.put("flops", flops.json());
       object.put("batching", ManifestText.batching(manifest.batching()));
@@ -189,7 +191,7 @@ final class InspectCommand implements Callable<Integer> {
     }
   }
 
-  private void inspectModel() throws IOException {
+  private void inspectModel() throws IOException, BadInputException {
     OnnxModel model = ModelReader.read(file);
     Map<String, List<Manifest.Range>> given = given();
     checkShapes(model, given);
@@ -202,8 +204,8 @@ final class InspectCommand implements Callable<Integer> {
     object.put("nodes", model.nodes());
     object.put("parameters", model.parameters());
     object.put("operators", model.operators());
-    FlopReport flops = FlopReport.of(model, given, false);
-    object.put("weightBytes", flops.weightBytes());
+    FlopReport flops = FlopReport.of(model, given, false, customOps.libraries());
+    object.put("weightBytes", flops.weightBytes() < 0 ? null : flops.weightBytes());
     object.put("flops", flops.json());
     object.put("batching", ManifestText.batching(new Manifest.Batching(false, 0, NOT_BUILT)));
     object.put("precision", Map.of("layers", List.of(), "reason", "a model has no package yet"));

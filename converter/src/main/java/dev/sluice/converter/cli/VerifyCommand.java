@@ -185,7 +185,7 @@ final class VerifyCommand implements Callable<Integer> {
 
   /** The package to compare with; a model is packed as it is, without batching, in the folder. */
   private Path reference(Path folder) throws IOException, BadInputException {
-    if (!against.toString().toLowerCase(Locale.ROOT).endsWith(".onnx")) {
+    if (PackageFile.isPackage(against)) {
       return against;
     }
     BuildOptions options =

@@ -8,6 +8,7 @@ import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
 import dev.sluice.converter.onnx.proto.Onnx.TensorShapeProto;
 import dev.sluice.converter.onnx.proto.Onnx.ValueInfoProto;
 import dev.sluice.engine.Shape;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -58,7 +59,19 @@ public record FlopCount(List<Layer> layers, List<String> notCounted, List<String
    * @throws UnsupportedOperationException when a value has an element type that has no name here
    */
   public static FlopCount of(OnnxModel model, Map<String, Shape> shapes) {
-    return FlopCounter.count(Graph.of(withInputs(model.proto(), shapes)));
+    return of(model, shapes, List.of());
+  }
+
+  /**
+   * Counts the operations of a model with operators out of libraries; of these nothing is known but
+   * the shapes that they give.
+   *
+   * @param customOps the libraries
+   * @throws dev.sluice.bindings.NativeException when ONNX Runtime refuses the model or a library
+   * @throws UnsupportedOperationException when a value has an element type that has no name here
+   */
+  public static FlopCount of(OnnxModel model, Map<String, Shape> shapes, List<Path> customOps) {
+    return FlopCounter.count(Graph.of(withInputs(model.proto(), shapes), customOps));
   }
 
   /** All operations together. */
@@ -83,16 +96,20 @@ public record FlopCount(List<Layer> layers, List<String> notCounted, List<String
     return layers.stream().filter(layer -> layer.flops() > 0).limit(count).toList();
   }
 
-  /** Bytes of a model's constants, those in other files included; subgraphs' are not. */
+  /**
+   * Bytes of a model's constants, those in other files included; subgraphs' are not.
+   *
+   * @throws ArithmeticException when they are more than there can be
+   */
   public static long weightBytes(OnnxModel model) {
     long sizeBytes = 0;
     for (TensorProto tensor : model.proto().getGraph().getInitializerList()) {
       ElementType type = TypeInference.type(tensor);
       if (type != null && type != ElementType.STRING) {
-        sizeBytes +=
-            type.byteSize(
-                Shape.of(tensor.getDimsList().stream().mapToLong(Long::longValue).toArray())
-                    .elementCount());
+        sizeBytes = Math.addExact(sizeBytes, TypeInference.sizeBytes(type, tensor));
+        if (sizeBytes == Long.MAX_VALUE) {
+          throw new ArithmeticException("the shape of '" + tensor.getName() + "' makes no sense");
+        }
       }
     }
     return sizeBytes;

@@ -56,7 +56,7 @@ final class FunctionBody {
         Evaluator.shell(around.graph().model())
             .clearOpsetImport()
             .addAllOpsetImport(function.getOpsetImportList());
-    return ShapedGraph.inside(shell, graph, inputs);
+    return around.inside(shell, graph, inputs);
   }
 
   private NodeProto resolved(NodeProto node) {

@@ -7,10 +7,12 @@ import dev.sluice.converter.onnx.proto.Onnx.ModelProto;
 import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
 import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
 import dev.sluice.converter.onnx.proto.Onnx.ValueInfoProto;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
@@ -97,8 +99,9 @@ record ShapedGraph(Graph graph, Map<String, Long> constants) {
    *
    * @param model the graph with the shapes of its inputs
    * @param constants elements of those inputs that are constants of the model
+   * @param customOps libraries of operators that are not ONNX Runtime's own
    */
-  record Inside(ModelProto model, Map<String, Long> constants) {
+  record Inside(ModelProto model, Map<String, Long> constants, List<Path> customOps) {
     /**
      * Has ONNX Runtime infer the shapes.
      *
@@ -106,7 +109,7 @@ record ShapedGraph(Graph graph, Map<String, Long> constants) {
      */
     ShapedGraph infer() throws NotCountedException {
       try {
-        return ShapedGraph.of(Graph.of(model), constants);
+        return ShapedGraph.of(Graph.of(model, customOps), constants);
       } catch (NativeException | UnsupportedOperationException e) {
         throw new NotCountedException(
             "ONNX Runtime tells no shapes of what is inside: " + e.getMessage(), e);
@@ -150,8 +153,7 @@ record ShapedGraph(Graph graph, Map<String, Long> constants) {
   }
 
   /** A graph with the values that it takes from around it. */
-  static Inside inside(
-      ModelProto.Builder shell, GraphProto.Builder graph, Map<String, Given> values) {
+  Inside inside(ModelProto.Builder shell, GraphProto.Builder graph, Map<String, Given> values) {
     Map<String, Long> constants = new LinkedHashMap<>();
     values.forEach((name, given) -> {
       if (given.data() != null) {
@@ -163,7 +165,7 @@ record ShapedGraph(Graph graph, Map<String, Long> constants) {
       Long elements = given.constant();
       constants.put(name, elements == null ? 0 : elements);
     });
-    return new Inside(shell.setGraph(graph).build(), constants);
+    return new Inside(shell.setGraph(graph).build(), constants, this.graph.customOps());
   }
 
   /** A value that is the same whatever the inputs hold, and few elements; else null. */

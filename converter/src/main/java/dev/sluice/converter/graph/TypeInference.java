@@ -38,6 +38,9 @@ final class TypeInference {
   /** Constants from here on tell nothing about shapes. */
   static final long LARGE_BYTES = 1024;
 
+  /** Since this version an initializer that is an input, too, is only what it is by default. */
+  private static final long IR_WITH_DEFAULTS = 4;
+
   private TypeInference() {}
 
   /**
@@ -102,8 +105,17 @@ final class TypeInference {
     GraphProto source = model.getGraph();
     GraphProto.Builder graph =
         source.toBuilder().clearInitializer().clearNode().clearOutput().clearValueInfo();
+    if (model.getIrVersion() >= IR_WITH_DEFAULTS) {
+      // What is listed as an input, too, could be given by a caller, so nothing follows from it.
+      Set<String> constants = new HashSet<>();
+      source.getInitializerList().forEach(tensor -> constants.add(tensor.getName()));
+      graph.clearInput();
+      source.getInputList().stream()
+          .filter(input -> !constants.contains(input.getName()))
+          .forEach(graph::addInput);
+    }
     Set<String> given = new HashSet<>();
-    source.getInputList().forEach(input -> given.add(input.getName()));
+    graph.getInputList().forEach(input -> given.add(input.getName()));
     for (TensorProto tensor : source.getInitializerList()) {
       if (!isLarge(tensor)) {
         graph.addInitializer(tensor);
@@ -197,13 +209,17 @@ final class TypeInference {
     }
   }
 
-  private static long sizeBytes(ElementType type, TensorProto tensor) {
+  /** Bytes of a tensor; more than there can be for an absurd shape. */
+  static long sizeBytes(ElementType type, TensorProto tensor) {
+    if (tensor.getDimsList().stream().anyMatch(dim -> dim < 0)) {
+      return Long.MAX_VALUE;
+    }
     try {
       return type.byteSize(
           Shape.of(tensor.getDimsList().stream().mapToLong(Long::longValue).toArray())
               .elementCount());
-    } catch (ArithmeticException | IllegalArgumentException e) {
-      return Long.MAX_VALUE; // absurd: refused where its bytes are needed
+    } catch (ArithmeticException e) {
+      return Long.MAX_VALUE; // refused where its bytes are needed
     }
   }
 

@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sluice.bindings.ElementType;
+import dev.sluice.converter.graph.FlopCount;
 import dev.sluice.converter.onnx.ModelException;
+import dev.sluice.converter.onnx.ModelReader;
 import dev.sluice.converter.onnx.proto.Onnx.GraphProto;
 import dev.sluice.converter.onnx.proto.Onnx.ModelProto;
 import dev.sluice.converter.onnx.proto.Onnx.OperatorSetIdProto;
@@ -16,6 +18,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -98,6 +101,27 @@ class ModelFormsTest {
     assertThat(result.manifest().signature().inputs()).hasSize(1);
     // ONNX Runtime itself takes the constants as inputs.
     assertAlike(result, layers().opset(9).model(), sample(20));
+  }
+
+  /** PyTorch's exporter does so in newer versions, too, where it is asked to. */
+  @Test
+  void constantsThatAreListedAsInputs() throws Exception {
+    OnnxGraphs listed =
+        layers().input("w", FLOAT, 20, 30).input("shape", ElementType.INT64, 3).irVersion(8);
+    BuildResult result = build(listed.model());
+    assertThat(result.manifest().batching().proven()).isTrue();
+    assertThat(result.manifest().signature().inputs()).hasSize(1);
+    assertAlike(result, layers().model(), sample(20));
+    FlopCount counted =
+        FlopCount.of(ModelReader.read(folder.resolve("m.onnx")), Map.of("x", Shape.of(1, 20)));
+    assertThat(counted.notCounted()).isEmpty();
+    OnnxGraphs tanh =
+        listed.node("Tanh", List.of("z"), List.of("t")).output("t", FLOAT, "", "", "");
+    FlopCount after =
+        FlopCount.of(
+            ModelReader.read(Path.of("m.onnx"), tanh.model().toByteArray()),
+            Map.of("x", Shape.of(1, 20)));
+    assertThat(after.notCounted()).isEmpty();
   }
 
   @Test

@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
 import dev.sluice.bindings.Mutants;
+import dev.sluice.bindings.NativeException;
+import dev.sluice.converter.graph.FlopCount;
 import dev.sluice.converter.onnx.ModelException;
 import dev.sluice.converter.onnx.ModelReader;
 import dev.sluice.converter.onnx.OnnxModel;
@@ -17,6 +19,7 @@ import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
 import dev.sluice.converter.onnx.proto.Onnx.OperatorSetIdProto;
 import dev.sluice.converter.onnx.proto.Onnx.StringStringEntryProto;
 import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
+import dev.sluice.engine.Shape;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -24,7 +27,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -45,6 +51,9 @@ class OnnxFuzzTest {
 
   /** Address space of the process that builds: Java reserves several GB that it does not use. */
   private static final long MAX_MEMORY_KIB = 10L << 20;
+
+  /** Of those that are built. */
+  private static final int COUNTED_ONE_IN = 4;
 
   private static final long ONLY = Long.getLong("sluice.fuzz.mutant", -1);
 
@@ -236,6 +245,24 @@ class OnnxFuzzTest {
     }
   }
 
+  /** Counts a mutant's operations, for extents of 1 where it leaves them open. */
+  private static void count(byte[] mutant) {
+    try {
+      OnnxModel model = ModelReader.read(Path.of("m.onnx"), mutant);
+      Map<String, Shape> shapes = new HashMap<>();
+      for (OnnxModel.Value input : model.inputs()) {
+        if (input.isRanked()) {
+          long[] dims = input.shape().dims();
+          Arrays.setAll(dims, axis -> dims[axis] < 0 ? 1 : dims[axis]);
+          shapes.put(input.name(), Shape.of(dims));
+        }
+      }
+      assertThat(FlopCount.of(model, shapes).total()).isNotNegative();
+    } catch (ModelException | NativeException | UnsupportedOperationException e) {
+      assertThat(e.getMessage()).isNotBlank();
+    }
+  }
+
   /** Builds mutants, and says of each before it that it comes, and after it what became of it. */
   static final class Builder {
     private Builder() {}
@@ -245,7 +272,11 @@ class OnnxFuzzTest {
       List<ModelProto> models = models();
       for (long i = Long.parseLong(arguments[1]); i < Long.parseLong(arguments[2]); i++) {
         System.out.println(i);
-        Path file = Files.write(folder.resolve("m.onnx"), mutant(models, i));
+        byte[] mutant = mutant(models, i);
+        if (i % COUNTED_ONE_IN == 0) {
+          count(mutant);
+        }
+        Path file = Files.write(folder.resolve("m.onnx"), mutant);
         String end = "built";
         try {
           BuildOptions options = BuildOptions.defaults();

@@ -113,6 +113,19 @@ class CustomOpsTest {
   }
 
   @Test
+  void inspectTakesOneForTheShapes() throws Exception {
+    var without = Cli.run("inspect", model, "--json").json();
+    assertThat(without.at("/flops/total").isNull()).isTrue();
+    assertThat(without.at("/flops/unknown").asString()).contains("NegPos", "--custom-ops");
+    var with = Cli.run("inspect", model, "--custom-ops", library, "--json").json();
+    assertThat(with.at("/flops/total").isNull()).isFalse();
+    assertThat(with.at("/flops/notCounted/0").asString()).startsWith("'parts' (NegPos): of this");
+    // NegPos infers no shapes.
+    assertThat(with.at("/flops/notCounted/1").asString()).startsWith("'y' (Sub): the shape of");
+    Cli.run("inspect", model, "--custom-ops", "none.so").refused(2, "none.so", "no such file");
+  }
+
+  @Test
   void withoutItTheOperatorIsNamedAndWhatHelps() throws Exception {
     Cli.run("build", model).refused(2, "magnitude.onnx", "NegPos", "custom operators");
     Cli.run("build", model, "--custom-ops", library).done();

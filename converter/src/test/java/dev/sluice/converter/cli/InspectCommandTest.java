@@ -2,7 +2,11 @@ package dev.sluice.converter.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sluice.bindings.ElementType;
+import dev.sluice.bindings.onnxruntime.TinyModel;
 import java.io.IOException;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -94,6 +98,27 @@ class InspectCommandTest {
     assertThat(json.at("/flops/heaviest/0/runs").asInt()).isEqualTo(1);
     assertThat(json.at("/flops/remarks/0").asString()).startsWith("'pick' (If): ");
     assertThat(json.at("/flops/notCounted/0").asString()).startsWith("'pick/d' (Det): ");
+  }
+
+  /** A build refuses them; looking at them is no defect. */
+  @Test
+  void shapesOfConstantsThatMakeNoSense() throws IOException {
+    for (long[] dims : new long[][] {{-1, 4}, {1L << 40, 1L << 40}, {3, -5}}) {
+      Path model =
+          Files.write(
+              folder.resolve("absurd.onnx"),
+              new TinyModel()
+                  .input("x", ElementType.FLOAT, 2)
+                  .output("y", ElementType.FLOAT, 2)
+                  .weights("w", new float[0], dims)
+                  .node("Add", "x w", "y")
+                  .build()
+                  .toArray(ValueLayout.JAVA_BYTE));
+      JsonNode json = Cli.run("inspect", model, "--json").done().json();
+      assertThat(json.get("weightBytes").isNull()).isTrue();
+      assertThat(Cli.run("inspect", model).done().out()).doesNotContain("weights ");
+      Cli.run("build", model).refused(2, "the tensor 'w' ");
+    }
   }
 
   @Test

@@ -238,6 +238,9 @@ class VerifyCommandTest {
     Cli.run("verify", built, "--against", built, "--data", empty)
         .refused(2, "empty", "has no samples", "one .npz");
     Cli.run("verify", built, "--against", built, "--data", model).refused(2, "is not a folder");
+    // A model is one by what it holds, whatever its name.
+    Path renamed = Files.copy(model, folder.resolve("model.bin"));
+    Cli.run("verify", built, "--against", renamed, "--data", data).done();
     Cli.run("verify", built, "--against", folder.resolve("no.onnx"), "--data", data)
         .refused(2, "no.onnx", "no such file");
     Cli.run("verify", built, "--data", data).refused(2, "--against");
