@@ -173,23 +173,30 @@ public final class Graph {
     return node.getAttributeList().stream().anyMatch(a -> a.hasG() || a.getGraphsCount() > 0);
   }
 
-  /** What a node takes, its subgraphs included; names of the subgraphs' own are among them. */
+  /** What a node takes from the graph that it is in, its subgraphs included. */
   static Set<String> taken(NodeProto node) {
     Set<String> names = new LinkedHashSet<>(node.getInputList());
     for (AttributeProto attribute : node.getAttributeList()) {
       if (attribute.hasG()) {
-        taken(attribute.getG(), names);
+        names.addAll(taken(attribute.getG()));
       }
-      attribute.getGraphsList().forEach(graph -> taken(graph, names));
+      attribute.getGraphsList().forEach(graph -> names.addAll(taken(graph)));
     }
     names.remove("");
     return names;
   }
 
-  private static void taken(GraphProto graph, Set<String> names) {
+  /** What a graph takes from those around it. */
+  static Set<String> taken(GraphProto graph) {
+    Set<String> names = new LinkedHashSet<>();
     graph.getNodeList().forEach(node -> names.addAll(taken(node)));
     // A branch may give a value of the graph around it as it is.
     graph.getOutputList().forEach(output -> names.add(output.getName()));
+    graph.getNodeList().forEach(node -> node.getOutputList().forEach(names::remove));
+    graph.getInputList().forEach(input -> names.remove(input.getName()));
+    graph.getInitializerList().forEach(tensor -> names.remove(tensor.getName()));
+    graph.getSparseInitializerList().forEach(tensor -> names.remove(tensor.getValues().getName()));
+    return names;
   }
 
   private static List<NodeProto> sorted(List<NodeProto> nodes) {

@@ -9,12 +9,10 @@ import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
 import dev.sluice.converter.onnx.proto.Onnx.ValueInfoProto;
 import java.nio.file.Path;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 /**
  * A graph whose inputs have shapes. What follows from these and from constants is computed, so that
@@ -124,16 +122,6 @@ record ShapedGraph(Graph graph, Map<String, Long> constants) {
    *     subgraph declares them
    */
   Inside subgraph(GraphProto subgraph, Map<String, Given> inputs) throws NotCountedException {
-    Set<String> own = new HashSet<>();
-    subgraph.getInputList().forEach(input -> own.add(input.getName()));
-    subgraph.getInitializerList().forEach(tensor -> own.add(tensor.getName()));
-    subgraph.getSparseInitializerList().forEach(tensor -> own.add(tensor.getValues().getName()));
-    Set<String> taken = new LinkedHashSet<>();
-    for (NodeProto node : subgraph.getNodeList()) {
-      own.addAll(node.getOutputList());
-      taken.addAll(Graph.taken(node));
-    }
-    subgraph.getOutputList().forEach(output -> taken.add(output.getName()));
     Map<String, Given> all = new LinkedHashMap<>();
     GraphProto.Builder graphInside = subgraph.toBuilder().clearInput();
     for (ValueInfoProto input : subgraph.getInputList()) {
@@ -144,8 +132,8 @@ record ShapedGraph(Graph graph, Map<String, Long> constants) {
         all.put(input.getName(), given);
       }
     }
-    for (String name : taken) {
-      if (!own.contains(name) && graph.has(name)) {
+    for (String name : Graph.taken(subgraph)) {
+      if (graph.has(name)) {
         all.put(name, given(name));
       }
     }

@@ -247,6 +247,32 @@ class FlopsInsideTest {
             graph("body", body));
   }
 
+  /** What a branch makes is its own, though a later node makes a value of the same name. */
+  @Test
+  void aBranchsOwnValueOfTheNameOfALaterOne() throws Exception {
+    OnnxGraphs then =
+        new OnnxGraphs()
+            .output("t", FLOAT, 3, 4)
+            .node("Tanh", List.of("x"), List.of("y"))
+            .node("Exp", List.of("y"), List.of("t"));
+    OnnxGraphs graph =
+        new OnnxGraphs()
+            .input("x", FLOAT, 3, 4)
+            .input("condition", BOOL)
+            .output("y", FLOAT, 3, 4)
+            .named(
+                "choice",
+                "If",
+                List.of("condition"),
+                List.of("p"),
+                graph("then_branch", then),
+                graph("else_branch", branch("e", "Exp", 1)))
+            .node("Sqrt", List.of("p"), List.of("y"));
+    FlopCount counted = count(graph);
+    assertThat(counted.notCounted()).isEmpty();
+    assertThat(counted.total()).isEqualTo(3 * 12);
+  }
+
   @Test
   void aLoopTimesItsTrips() throws Exception {
     FlopCount counted = count(loop(body("after"), "most", "").constant("most", "most", true, 7));
