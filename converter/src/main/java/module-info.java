@@ -9,6 +9,7 @@ module dev.sluice.converter {
   exports dev.sluice.converter.onnx;
   exports dev.sluice.converter.onnx.proto;
   exports dev.sluice.converter.precision;
+  exports dev.sluice.converter.report;
 
   // picocli fills the fields of the commands.
   opens dev.sluice.converter.cli to
