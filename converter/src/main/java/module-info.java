@@ -7,6 +7,7 @@ module dev.sluice.converter {
   exports dev.sluice.converter.load;
   exports dev.sluice.converter.onnx;
   exports dev.sluice.converter.onnx.proto;
+  exports dev.sluice.converter.precision;
 
   // picocli fills the fields of the commands.
   opens dev.sluice.converter.cli to
