@@ -1,12 +1,17 @@
 package dev.sluice.converter.build;
 
+import dev.sluice.bindings.ElementType;
 import dev.sluice.bindings.onnxruntime.OrtSession;
 import dev.sluice.converter.calibrate.CalibrationSource;
 import dev.sluice.converter.calibrate.OutputComparison;
 import dev.sluice.converter.calibrate.Progress;
 import dev.sluice.converter.graph.Graph;
 import dev.sluice.converter.onnx.OnnxModel;
+import dev.sluice.converter.precision.AccuracyReport;
 import dev.sluice.converter.precision.BarNotMetException;
+import dev.sluice.converter.precision.Conversion;
+import dev.sluice.converter.precision.HalfConversion;
+import dev.sluice.converter.precision.HalfEmulation;
 import dev.sluice.converter.precision.Int8Conversion;
 import dev.sluice.converter.precision.Loss;
 import dev.sluice.converter.precision.PrecisionOptions;
@@ -57,39 +62,73 @@ public final class PrecisionBuilder {
    */
   public record Built(
       Manifest manifest,
-      Int8Conversion.Result conversion,
+      Conversion conversion,
       String noSelfTest,
       long sizeBytes,
       long durationNs) {}
 
   /**
-   * Builds a package in INT8.
+   * Builds a package in another precision.
    *
    * @param sourceFile a package in FP32; files are made in its folder, and gone in the end
    * @param target where the package shall appear; replaced if it is there
+   * @param wanted {@code int8}, {@code fp16} or {@code bf16}
    * @param options of the source
    * @param samples of what the model will see
+   * @param report a folder for a page about the accuracy; null for none
    * @throws BarNotMetException where the bar can't be met; nothing is written then
+   * @throws IllegalArgumentException where the precision is another one
    * @throws IOException where a sample or the source can't be read, or is unfit
    */
-  public static Built int8(
+  public static Built build(
       Path sourceFile,
       Path target,
+      String wanted,
       BuildOptions options,
+      PrecisionOptions precision,
+      CalibrationSource samples,
+      Path report,
+      Progress progress)
+      throws IOException, BarNotMetException {
+    try (SourceModel source = SourceModel.open(sourceFile, Manifest.CPU, options.customOps())) {
+      Int8Conversion int8 = new Int8Conversion(source, precision, samples, progress);
+      Conversion conversion =
+          switch (wanted) {
+            case "int8" -> int8.run();
+            case "fp16" -> half(source, ElementType.FLOAT16, precision, samples, progress);
+            case "bf16" -> half(source, ElementType.BFLOAT16, precision, samples, progress);
+            default -> throw new IllegalArgumentException("there is no precision " + wanted);
+          };
+      progress.at("packing", 0, 1);
+      PrecisionBuilder builder = new PrecisionBuilder(source, options);
+      Built built = builder.write(target, precision, conversion);
+      if (report != null) {
+        AccuracyReport.write(
+            source,
+            conversion,
+            precision,
+            conversion.precision().equals("int8") ? int8.weights() : List.of(),
+            built.sizeBytes(),
+            options.producer(),
+            report);
+      }
+      return built;
+    }
+  }
+
+  private static Conversion half(
+      SourceModel source,
+      ElementType type,
       PrecisionOptions precision,
       CalibrationSource samples,
       Progress progress)
       throws IOException, BarNotMetException {
-    try (SourceModel source = SourceModel.open(sourceFile, Manifest.CPU, options.customOps())) {
-      Int8Conversion.Result result = new Int8Conversion(source, precision, samples, progress).run();
-      progress.at("packing", 0, 1);
-      return new PrecisionBuilder(source, options).write(target, precision, result);
-    }
+    return new HalfConversion(source, type, precision, samples, progress).run();
   }
 
   /**
-   * Makes a package whose CPU graph does what TensorRT's graph of another does: 8-bit tensors are
-   * rounded and clipped where it says so. Without a self-test, whose answers are another graph's.
+   * Makes a package whose CPU graph does what TensorRT's graph of another does: values are rounded
+   * and clipped where it says so. Without a self-test, whose answers are another graph's.
    *
    * @param sourceFile a package
    * @param target where the package shall appear
@@ -101,7 +140,9 @@ public final class PrecisionBuilder {
     try (SourceModel source = SourceModel.open(sourceFile, Manifest.TENSORRT, customOps);
         PackageWriter writer = PackageWriter.create(target)) {
       String location = writer.stagedFile().getFileName().toString();
-      WeightLayout layout = WeightLayout.of(source.model(), location, source.data());
+      Graph emulated = HalfEmulation.of(source.graph(), source.newWeights());
+      OnnxModel model = source.model().with(emulated.model());
+      WeightLayout layout = WeightLayout.of(model, location, source.data());
       writer.weights(layout.pieces());
       writer.entry(ModelBuilder.GRAPH_ENTRY, MemorySegment.ofArray(layout.graph().toByteArray()));
       Manifest old = source.manifest();
@@ -115,7 +156,7 @@ public final class PrecisionBuilder {
                   old.batching(),
                   old.precision(),
                   old.profile(),
-                  Map.of(Manifest.CPU, described(ModelBuilder.GRAPH_ENTRY, source.graph())),
+                  Map.of(Manifest.CPU, described(ModelBuilder.GRAPH_ENTRY, emulated)),
                   BuiltManifest.weights(layout, location),
                   old.parameters(),
                   List.of(),
@@ -125,10 +166,10 @@ public final class PrecisionBuilder {
     }
   }
 
-  private Built write(Path target, PrecisionOptions precision, Int8Conversion.Result result)
+  private Built write(Path target, PrecisionOptions precision, Conversion conversion)
       throws IOException {
-    OnnxModel cpu = source.model().with(result.cpu().model());
-    OnnxModel tensorRt = source.model().with(result.tensorRt().model());
+    OnnxModel cpu = source.model().with(conversion.cpu().model());
+    OnnxModel tensorRt = source.model().with(conversion.tensorRt().model());
     try (PackageWriter writer = PackageWriter.create(target)) {
       String location = writer.stagedFile().getFileName().toString();
       WeightLayout layout = WeightLayout.of(List.of(cpu, tensorRt), location, source.data());
@@ -136,12 +177,15 @@ public final class PrecisionBuilder {
       MemorySegment cpuGraph = MemorySegment.ofArray(layout.graphs().getFirst().toByteArray());
       writer.entry(ModelBuilder.GRAPH_ENTRY, cpuGraph);
       writer.entry(TENSORRT_ENTRY, MemorySegment.ofArray(layout.graphs().getLast().toByteArray()));
-      writer.entry(CALIBRATION_ENTRY, MemorySegment.ofArray(calibration(precision, result)));
-      Checked checked = checked(cpu, cpuGraph, layout.sizeBytes(), writer);
+      writer.entry(CALIBRATION_ENTRY, MemorySegment.ofArray(calibration(precision, conversion)));
+      Checked checked =
+          conversion.cpu() == source.graph()
+              ? copied(writer)
+              : checked(cpu, cpuGraph, layout.sizeBytes(), writer);
       Manifest old = source.manifest();
       Map<String, Manifest.Graph> graphs = new LinkedHashMap<>();
-      graphs.put(Manifest.CPU, described(ModelBuilder.GRAPH_ENTRY, result.cpu()));
-      graphs.put(Manifest.TENSORRT, described(TENSORRT_ENTRY, result.tensorRt()));
+      graphs.put(Manifest.CPU, described(ModelBuilder.GRAPH_ENTRY, conversion.cpu()));
+      graphs.put(Manifest.TENSORRT, described(TENSORRT_ENTRY, conversion.tensorRt()));
       Manifest manifest =
           writer.finish(
               new Manifest(
@@ -150,7 +194,7 @@ public final class PrecisionBuilder {
                   old.model(),
                   old.signature(),
                   checked.batching(),
-                  new Manifest.Precision("int8", result.layers(), reason(result)),
+                  new Manifest.Precision(conversion.precision(), conversion.layers(), reason(conversion)),
                   old.profile(),
                   graphs,
                   BuiltManifest.weights(layout, location),
@@ -161,7 +205,7 @@ public final class PrecisionBuilder {
                   Map.of()));
       return new Built(
           manifest,
-          result,
+          conversion,
           checked.golden().whyNone(),
           Files.size(target),
           System.nanoTime() - startNs);
@@ -172,21 +216,27 @@ public final class PrecisionBuilder {
     return new Manifest.Graph(entry, graph.opset(), graph.nodes().size());
   }
 
-  private static String reason(Int8Conversion.Result result) {
-    long int8 = result.layers().stream().filter(l -> l.precision().equals("int8")).count();
-    return int8
+  private static String reason(Conversion conversion) {
+    long low =
+        conversion.layers().stream()
+            .filter(layer -> layer.precision().equals(conversion.precision()))
+            .count();
+    String name = conversion.precision().toUpperCase(Locale.ROOT);
+    return low
         + " of "
-        + result.layers().size()
-        + " layers in INT8, calibrated on "
-        + result.calibrationSamples()
+        + conversion.layers().size()
+        + " layers in "
+        + name
+        + ", by "
+        + conversion.calibrationSamples()
         + " samples; on "
-        + result.holdoutSamples()
+        + conversion.holdoutSamples()
         + " others the CPU's graph has "
-        + decibel(result.cpuLoss())
+        + decibel(conversion.cpuLoss())
         + " and TensorRT's "
-        + decibel(result.tensorRtLoss())
-        + " of signal to noise against FP32; on this CPU "
-        + result.cpuSpeed();
+        + decibel(conversion.tensorRtLoss())
+        + " of signal to noise against FP32; the CPU's is in "
+        + conversion.cpuNote();
   }
 
   private static String decibel(Loss loss) {
@@ -197,6 +247,21 @@ public final class PrecisionBuilder {
 
   /** What the finished graph for the CPU was found to do. */
   private record Checked(Manifest.Batching batching, GoldenSamples.Kept golden) {}
+
+  /** The graph is the source's, and so is what was shown of it. */
+  private Checked copied(PackageWriter writer) throws IOException {
+    Manifest old = source.manifest();
+    for (Manifest.GoldenSample sample : old.golden()) {
+      for (String entry : sample.inputs().values()) {
+        writer.entry(entry, source.opened().entry(entry));
+      }
+      for (String entry : sample.outputs().values()) {
+        writer.entry(entry, source.opened().entry(entry));
+      }
+    }
+    String whyNone = old.golden().isEmpty() ? "the model in FP32 has none" : null;
+    return new Checked(old.batching(), new GoldenSamples.Kept(old.golden(), whyNone));
+  }
 
   private Checked checked(OnnxModel cpu, MemorySegment graph, long sizeBytes, PackageWriter writer)
       throws IOException {
@@ -224,16 +289,16 @@ public final class PrecisionBuilder {
     }
   }
 
-  private static byte[] calibration(PrecisionOptions precision, Int8Conversion.Result result) {
+  private static byte[] calibration(PrecisionOptions precision, Conversion conversion) {
     Map<String, Object> object = new LinkedHashMap<>();
-    object.put("calibrator", precision.calibrator().text());
-    object.put("samples", result.calibrationSamples());
-    object.put("holdout", result.holdoutSamples());
+    object.put("calibrator", conversion.calibrator());
+    object.put("samples", conversion.calibrationSamples());
+    object.put("holdout", conversion.holdoutSamples());
     object.put("maxLoss", precision.maxLoss().toString());
-    object.put("cpu", losses(result.cpuLoss()));
-    object.put("tensorrt", losses(result.tensorRtLoss()));
+    object.put("cpu", losses(conversion.cpuLoss()));
+    object.put("tensorrt", losses(conversion.tensorRtLoss()));
     Map<String, Object> tensors = new LinkedHashMap<>();
-    result
+    conversion
         .bounds()
         .forEach((name, bounds) -> tensors.put(name, List.of(bounds.low(), bounds.high())));
     object.put("tensors", tensors);

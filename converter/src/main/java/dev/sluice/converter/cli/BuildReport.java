@@ -4,7 +4,7 @@ import dev.sluice.converter.build.BuildResult;
 import dev.sluice.converter.build.PlanAdder;
 import dev.sluice.converter.build.PrecisionBuilder;
 import dev.sluice.converter.graph.Rewrite;
-import dev.sluice.converter.precision.Int8Conversion;
+import dev.sluice.converter.precision.Conversion;
 import dev.sluice.converter.precision.Loss;
 import dev.sluice.engine.format.Manifest;
 import java.io.PrintWriter;
@@ -53,7 +53,7 @@ record BuildReport(
   }
 
   private Map<String, Object> calibration() {
-    Int8Conversion.Result conversion = converted.conversion();
+    Conversion conversion = converted.conversion();
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("samples", conversion.calibrationSamples());
     object.put("calibrator", conversion.calibrator());

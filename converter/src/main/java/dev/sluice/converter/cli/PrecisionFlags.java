@@ -41,9 +41,17 @@ final class PrecisionFlags {
       names = "--calibration",
       paramLabel = "PATH",
       description =
-          "Samples of what the model will see, for --precision int8: a folder as 'verify --data'"
+          "Samples of what the model will see, for another precision: a folder as 'verify --data'"
               + " takes it, or one .npz or .npy. Some are held out to measure the loss on.")
   private Path calibration;
+
+  @Option(
+      names = "--report",
+      paramLabel = "DIR",
+      description =
+          "Write report.html there: a page about the accuracy of each layer and tensor, with size and"
+              + " speed.")
+  private Path report;
 
   @Option(
       names = "--exclude",
@@ -59,10 +67,11 @@ final class PrecisionFlags {
       defaultValue = FP32,
       description =
           "fp32: every layer stays as the model has it. int8: convolutions and products with"
-              + " constant weights get 8 bits (default: ${DEFAULT-VALUE}).")
+              + " constant weights get 8 bits. fp16, bf16: values get 16 bits in the graph for"
+              + " TensorRT, but for those that would overflow (default: ${DEFAULT-VALUE}).")
   void setPrecision(String value) {
-    if (!List.of(FP32, INT8).contains(value)) {
-      throw usage("--precision " + value + ": this version builds fp32 and int8");
+    if (!List.of(FP32, INT8, "fp16", "bf16").contains(value)) {
+      throw usage("--precision " + value + ": there are fp32, fp16, bf16 and int8");
     }
     precision = value;
   }
@@ -122,17 +131,23 @@ final class PrecisionFlags {
   void check() {
     if (wanted() && calibration == null) {
       throw usage(
-          "--precision int8 needs samples of what the model will see: add --calibration PATH");
+          "--precision "
+              + precision
+              + " needs samples of what the model will see: add --calibration PATH");
     }
     if (!wanted()
         && (calibration != null
             || calibrator != null
             || maxLoss != null
             || cpuGraph != null
+            || report != null
             || !excluded.isEmpty())) {
       throw usage(
-          "--calibration, --calibrator, --max-loss, --cpu-graph and --exclude are for another"
-              + " precision: add --precision int8");
+          "--calibration, --calibrator, --max-loss, --cpu-graph, --exclude and --report are for"
+              + " another precision: add --precision int8, fp16 or bf16");
+    }
+    if (wanted() && !precision.equals(INT8) && (calibrator != null || cpuGraph != null)) {
+      throw usage("--calibrator and --cpu-graph are for --precision int8: leave them out");
     }
   }
 
@@ -154,11 +169,13 @@ final class PrecisionFlags {
     Optional<PrintWriter> terminal = output.terminal();
     try {
       if (terminal.isEmpty()) {
-        return PrecisionBuilder.int8(source, target, built, options(), samples, Progress.NONE);
+        return PrecisionBuilder.build(
+            source, target, precision, built, options(), samples, report, Progress.NONE);
       }
       try (PlanProgress bar = new PlanProgress(terminal.get(), System::nanoTime)) {
         Progress progress = new Remaining(bar);
-        return PrecisionBuilder.int8(source, target, built, options(), samples, progress);
+        return PrecisionBuilder.build(
+            source, target, precision, built, options(), samples, report, progress);
       }
     } catch (BarNotMetException e) {
       throw new BelowBarException(e.getMessage());

@@ -25,16 +25,15 @@ final class Budget {
   /** Layers that are tried once more; each costs a run of both graphs. */
   private static final int MAX_RETRIES = 16;
 
-  private final Recipe recipe;
   private final Map<String, Loss> losses;
   private final LossBar bar;
   private final Measure measure;
   private final List<String> worstFirst;
 
-  /** Measures what a choice of layers loses. */
+  /** Measures what a choice of layers loses, by their keys. */
   @FunctionalInterface
   interface Measure {
-    Losses of(Recipe recipe) throws IOException;
+    Losses of(Set<String> keys) throws IOException;
   }
 
   /** What the two graphs lose. */
@@ -62,21 +61,25 @@ final class Budget {
    */
   record Choice(Set<String> kept, Losses losses, Map<String, String> reasons) {}
 
-  Budget(Recipe recipe, Map<String, Loss> losses, LossBar bar, Measure measure) {
-    this.recipe = recipe;
+  /**
+   * A budget.
+   *
+   * @param losses what each layer loses on its own, by its key
+   * @param bar to hold
+   */
+  Budget(Map<String, Loss> losses, LossBar bar, Measure measure) {
     this.losses = losses;
     this.bar = bar;
     this.measure = measure;
     this.worstFirst =
-        recipe.layers().stream()
-            .map(Layer::key)
+        losses.keySet().stream()
             .sorted(Comparator.comparingDouble(key -> losses.get(key).sqnrDb()))
             .toList();
   }
 
   Choice run(Progress progress) throws IOException, BarNotMetException {
     progress.at("weighing layers", 0, 1);
-    Losses all = measure.of(recipe);
+    Losses all = measure.of(Set.copyOf(worstFirst));
     if (all.hold(bar)) {
       return new Choice(Set.copyOf(worstFirst), all, Map.of());
     }
@@ -101,8 +104,8 @@ final class Budget {
     return retried(enough, held, before, progress);
   }
 
-  private Recipe without(int count) {
-    return recipe.with(Set.copyOf(worstFirst.subList(count, worstFirst.size())));
+  private Set<String> without(int count) {
+    return Set.copyOf(worstFirst.subList(count, worstFirst.size()));
   }
 
   private Choice retried(int count, Losses held, String before, Progress progress)
@@ -115,7 +118,7 @@ final class Budget {
     for (String key : given.stream().skip(1).limit(MAX_RETRIES).toList()) {
       progress.at("weighing layers", ++tries, Math.min(given.size(), MAX_RETRIES));
       kept.add(key);
-      Losses tried = measure.of(recipe.with(kept));
+      Losses tried = measure.of(kept);
       if (tried.hold(bar)) {
         now = tried;
       } else {
@@ -129,7 +132,7 @@ final class Budget {
             key,
             "given back to hold "
                 + bar
-                + ": with all layers in INT8 it was "
+                + ": with all layers it was "
                 + before
                 + "; alone this one costs down to "
                 + new LossBar(LossBar.Unit.DECIBEL, 0).figure(losses.get(key)));

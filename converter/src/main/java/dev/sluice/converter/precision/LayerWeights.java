@@ -7,6 +7,8 @@ import dev.sluice.converter.graph.Graph;
 import dev.sluice.converter.onnx.TensorData;
 import dev.sluice.converter.onnx.proto.Onnx.StringStringEntryProto;
 import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
+import dev.sluice.converter.report.Histogram;
+import dev.sluice.converter.report.PrecisionReport;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -32,6 +34,7 @@ final class LayerWeights {
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private static final long ALIGNMENT = 64;
+  private static final int REPORT_BINS = 256;
 
   /**
    * A bias is a whole number of steps of {@code input scale * weight scale} on the CPU; beyond this
@@ -202,6 +205,43 @@ final class LayerWeights {
       double value = Math.abs(values.get(F32, one ? 0 : (long) channel * Float.BYTES));
       scales[channel] = (float) Math.max(scales[channel], value / input / MAX_BIAS_STEPS);
     }
+  }
+
+  /** Counts the weights of a layer before and after. */
+  PrecisionReport.Weight report(Layer layer) throws IOException {
+    TensorProto source = graph.initializers().get(layer.weights());
+    Extents extents = extents(layer);
+    MemorySegment from = data.bytes(source);
+    Quantized quantized = of(layer);
+    double largest = 0;
+    for (long i = 0; i < extents.elements(); i++) {
+      largest = Math.max(largest, Math.abs(from.get(F32, i * Float.BYTES)));
+    }
+    double width = largest == 0 ? 1 : 2 * largest / REPORT_BINS;
+    long[] before = new long[REPORT_BINS];
+    long[] after = new long[REPORT_BINS];
+    double signal = 0;
+    double noise = 0;
+    for (long i = 0; i < extents.elements(); i++) {
+      float scale = quantized.scales()[(int) (i / extents.inner() % extents.channels())];
+      double old = from.get(F32, i * Float.BYTES);
+      double now = quantized.codes().get(ValueLayout.JAVA_BYTE, i) * (double) scale;
+      before[bin(old, width)]++;
+      after[bin(now, width)]++;
+      signal += old * old;
+      noise += (old - now) * (old - now);
+    }
+    double low = -width * REPORT_BINS / 2;
+    return new PrecisionReport.Weight(
+        layer.name(),
+        Histogram.of(low, width, before),
+        Histogram.of(low, width, after),
+        noise == 0 ? null : 10 * Math.log10(signal / noise),
+        extents.channels());
+  }
+
+  private static int bin(double value, double width) {
+    return (int) Math.clamp(Math.floor(value / width) + REPORT_BINS / 2.0, 0, REPORT_BINS - 1);
   }
 
   /** The weights of a layer. */

@@ -48,7 +48,7 @@ record Placement(List<Layer> layers, Map<Layer, String> others) {
     Map<Layer, String> others = new LinkedHashMap<>();
     for (int i = 0; i < graph.nodes().size(); i++) {
       NodeProto node = graph.nodes().get(i);
-      if (!Graph.isStandard(node) || !MULTIPLIES.contains(node.getOpType())) {
+      if (!multiplies(node)) {
         continue;
       }
       String whyNot = excluded.test(node) ? "excluded by --exclude" : whyNot(graph, node);
@@ -59,6 +59,11 @@ record Placement(List<Layer> layers, Map<Layer, String> others) {
       }
     }
     return new Placement(layers, others);
+  }
+
+  /** Whether a node is one where the arithmetic of a network is. */
+  static boolean multiplies(NodeProto node) {
+    return Graph.isStandard(node) && MULTIPLIES.contains(node.getOpType());
   }
 
   private static int channelAxis(NodeProto node) {

@@ -1,6 +1,7 @@
 package dev.sluice.converter.precision;
 
 import dev.sluice.converter.calibrate.Calibrator;
+import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
 import java.util.List;
 import java.util.Objects;
 import java.util.regex.Pattern;
@@ -44,9 +45,10 @@ public record PrecisionOptions(
     return new PrecisionOptions(Calibrator.MSE, DEFAULT_BAR, List.of(), CpuGraph.AUTO);
   }
 
-  /** Whether a node is excluded, by its name or the name of its first result. */
-  boolean excludes(String name, String result) {
-    return excluded.stream().anyMatch(one -> matches(one, name) || matches(one, result));
+  /** Whether a node is excluded, by its name or that of its first result. */
+  boolean excludes(NodeProto node) {
+    String result = node.getOutputCount() == 0 ? "" : node.getOutput(0);
+    return excluded.stream().anyMatch(one -> matches(one, node.getName()) || matches(one, result));
   }
 
   private static boolean matches(String excluded, String name) {

@@ -4,6 +4,7 @@ import dev.sluice.bindings.onnxruntime.OrtEnvironment;
 import dev.sluice.bindings.onnxruntime.OrtSession;
 import dev.sluice.bindings.onnxruntime.OrtSessionOptions;
 import dev.sluice.converter.graph.Graph;
+import dev.sluice.converter.graph.NewWeights;
 import dev.sluice.converter.onnx.ModelReader;
 import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.converter.onnx.TensorData;
@@ -21,8 +22,10 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -35,6 +38,9 @@ import java.util.Map;
  * <p>Thread safety: used by one thread.
  */
 public final class SourceModel implements AutoCloseable {
+  private static final long ALIGNMENT = 4096;
+  private static final long CHUNK_BYTES = 1 << 20;
+
   private final SluicePackage opened;
   private final Arena arena;
   private final OnnxModel model;
@@ -166,7 +172,7 @@ public final class SourceModel implements AutoCloseable {
       throws IOException {
     return OrtSession.open(
         OrtEnvironment.shared(),
-        MemorySegment.ofArray(proto.toByteArray()),
+        MemorySegment.ofArray(inFiles(proto).toByteArray()),
         OrtSessionOptions.defaults()
             .withThreads(intraOpThreads, false)
             .withOptimization(level)
@@ -174,6 +180,42 @@ public final class SourceModel implements AutoCloseable {
             .withCustomOps(customOps)
             .withConfig(Map.of("session.disable_prepacking", "0")),
         label);
+  }
+
+  /** The model with constants that no file has written into one. */
+  private ModelProto inFiles(ModelProto proto) throws IOException {
+    if (proto.getGraph().getInitializerList().stream().noneMatch(TensorData::isKept)) {
+      return proto;
+    }
+    Path file = scratchFile();
+    GraphProto.Builder changed = proto.getGraph().toBuilder();
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+      for (TensorProto.Builder tensor : changed.getInitializerBuilderList()) {
+        if (TensorData.isKept(tensor.build())) {
+          MemorySegment bytes = data.bytes(tensor.build());
+          long at = Math.ceilDiv(channel.size(), ALIGNMENT) * ALIGNMENT;
+          for (long done = 0; done < bytes.byteSize(); ) {
+            long part = Math.min(CHUNK_BYTES, bytes.byteSize() - done);
+            done += channel.write(bytes.asSlice(done, part).asByteBuffer(), at + done);
+          }
+          tensor
+              .clearExternalData()
+              .addExternalData(field("location", file.getFileName().toString()))
+              .addExternalData(field("offset", Long.toString(at)))
+              .addExternalData(field("length", Long.toString(bytes.byteSize())));
+        }
+      }
+    }
+    return proto.toBuilder().setGraph(changed).build();
+  }
+
+  private static StringStringEntryProto.Builder field(String key, String value) {
+    return StringStringEntryProto.newBuilder().setKey(key).setValue(value);
+  }
+
+  /** Room for new constants. */
+  public NewWeights newWeights() {
+    return new NewWeights(data, folder(), arena);
   }
 
   /** The model with tensors as its outputs, in place of its own. */

@@ -24,7 +24,7 @@ import java.util.Map;
  *
  * <p>Thread safety: used by one thread.
  */
-final class SpeedTrial {
+public final class SpeedTrial {
   /** Time for both together; half a second shows a twentieth of difference on a quiet machine. */
   private static final long BUDGET_NS = 1_000_000_000;
 
@@ -42,9 +42,9 @@ final class SpeedTrial {
    * @param otherNs of the graph that was made
    * @param modelNs of the model
    */
-  record Times(long otherNs, long modelNs) {
+  public record Times(long otherNs, long modelNs) {
     /** How many times as fast the graph that was made is. */
-    double speedup() {
+    public double speedup() {
       return (double) modelNs / otherNs;
     }
 

@@ -35,7 +35,7 @@ class OnnxStandardTest {
 
   @TempDir Path folder;
 
-  private static Path data() {
+  static Path data() {
     String given = System.getProperty("sluice.onnx.testdata", "");
     Path data = Path.of(given.isEmpty() ? WHERE : given);
     assumeTrue(
@@ -47,7 +47,7 @@ class OnnxStandardTest {
     return data;
   }
 
-  private static List<StandardCase> cases(Path data) throws IOException {
+  static List<StandardCase> cases(Path data) throws IOException {
     try (Stream<Path> files = Files.walk(data)) {
       return files
           .filter(file -> file.endsWith("model.onnx"))

@@ -120,12 +120,14 @@ class PrecisionBuilderTest {
   private PrecisionBuilder.Built int8(
       OnnxGraphs graph, CalibrationSource samples, PrecisionOptions options)
       throws IOException, BarNotMetException {
-    return PrecisionBuilder.int8(
+    return PrecisionBuilder.build(
         packed(graph),
         folder.resolve("int8.sluice"),
+        "int8",
         BuildOptions.defaults(),
         options,
         samples,
+        null,
         Progress.NONE);
   }
 

@@ -111,7 +111,7 @@ record StandardCase(Path folder) {
     return End.PASSED_WITH_SHAPES;
   }
 
-  private static List<PlainTensor> read(Path set, String prefix, List<OnnxModel.Value> declared)
+  static List<PlainTensor> read(Path set, String prefix, List<OnnxModel.Value> declared)
       throws IOException {
     List<PlainTensor> tensors = new ArrayList<>();
     try (Arena arena = Arena.ofConfined()) {
