@@ -194,7 +194,8 @@ public final class PrecisionBuilder {
                   old.model(),
                   old.signature(),
                   checked.batching(),
-                  new Manifest.Precision(conversion.precision(), conversion.layers(), reason(conversion)),
+                  new Manifest.Precision(
+                      conversion.precision(), conversion.layers(), reason(conversion)),
                   old.profile(),
                   graphs,
                   BuiltManifest.weights(layout, location),

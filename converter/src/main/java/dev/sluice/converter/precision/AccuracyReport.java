@@ -50,7 +50,7 @@ public final class AccuracyReport {
             conversion.calibrationSamples(),
             conversion.holdoutSamples(),
             new PrecisionReport.Bar(options.maxLoss().toString(), met),
-            conversion.layers().stream().map(layer -> layer(layer, conversion)).toList(),
+            conversion.layers().stream().map(layer -> layer(layer, conversion, weights)).toList(),
             activations(conversion),
             weights,
             variants(source, conversion, sizeBytes),
@@ -62,11 +62,18 @@ public final class AccuracyReport {
     var _ = PrecisionPage.write(report, folder);
   }
 
-  private static PrecisionReport.Layer layer(Manifest.Layer layer, Conversion conversion) {
+  private static PrecisionReport.Layer layer(
+      Manifest.Layer layer, Conversion conversion, List<PrecisionReport.Weight> weights) {
     Choice choice =
         layer.precision().equals(conversion.precision())
             ? Choice.LOWERED
             : layer.sqnrDb() == null ? Choice.KEPT : Choice.GIVEN_BACK;
+    Long before =
+        weights.stream()
+            .filter(weight -> weight.layer().equals(layer.name()))
+            .map(weight -> weight.before().total() * Float.BYTES)
+            .findFirst()
+            .orElse(null);
     return new PrecisionReport.Layer(
         layer.name(),
         layer.op(),
@@ -74,21 +81,20 @@ public final class AccuracyReport {
         choice,
         layer.reason(),
         layer.sqnrDb(),
-        null,
-        null);
+        before,
+        before == null || choice != Choice.LOWERED ? before : (Long) (before / Float.BYTES));
   }
 
   private static List<PrecisionReport.Activation> activations(Conversion conversion) {
     List<PrecisionReport.Activation> activations = new ArrayList<>();
     conversion
         .bounds()
-        .forEach(
-            (tensor, bounds) -> {
-              Histogram histogram = conversion.histograms().get(tensor);
-              if (histogram.width() > 0) {
-                activations.add(activation(tensor, bounds, histogram));
-              }
-            });
+        .forEach((tensor, bounds) -> {
+          Histogram histogram = conversion.histograms().get(tensor);
+          if (histogram.width() > 0) {
+            activations.add(activation(tensor, bounds, histogram));
+          }
+        });
     return activations;
   }
 

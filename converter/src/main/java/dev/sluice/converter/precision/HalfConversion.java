@@ -17,9 +17,9 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Brings a model in FP32 to FP16 or BF16 for TensorRT: observes its values on samples, keeps in FP32
- * what would overflow or be lost, and what stays there by its kind, and gives nodes back until the
- * graph is within a bar on samples that were held out. The CPU's graph stays in FP32, which is
+ * Brings a model in FP32 to FP16 or BF16 for TensorRT: observes its values on samples, keeps in
+ * FP32 what would overflow or be lost, and what stays there by its kind, and gives nodes back until
+ * the graph is within a bar on samples that were held out. The CPU's graph stays in FP32, which is
  * faster there: its kernels compute in FP32 anyway.
  *
  * <p>Thread safety: used by one thread.
@@ -58,6 +58,7 @@ public final class HalfConversion {
    * @throws IOException where a sample can't be read or is unfit
    */
   public Conversion run() throws IOException, BarNotMetException {
+    source.raiseOperatorSet();
     Graph graph = source.graph();
     SplitSamples split = new SplitSamples(source, samples);
     Map<String, String> kept = new LinkedHashMap<>();
@@ -150,8 +151,7 @@ public final class HalfConversion {
     Map<String, double[]> ranges = new LinkedHashMap<>();
     for (Map.Entry<String, Histogram> one : split.observe(values, progress).entrySet()) {
       if (one.getValue().count() > 0) {
-        ranges.put(
-            one.getKey(), new double[] {one.getValue().min(), one.getValue().max()});
+        ranges.put(one.getKey(), new double[] {one.getValue().min(), one.getValue().max()});
       }
     }
     return ranges;
@@ -183,8 +183,7 @@ public final class HalfConversion {
         layers.add(new Manifest.Layer(name, node.getOpType(), "fp32", why, null));
       } else if (Placement.multiplies(node)) {
         layers.add(
-            new Manifest.Layer(
-                name, node.getOpType(), precision, "its values fit the type", null));
+            new Manifest.Layer(name, node.getOpType(), precision, "its values fit the type", null));
       }
     }
     return layers;

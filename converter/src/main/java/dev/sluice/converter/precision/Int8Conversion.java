@@ -50,6 +50,7 @@ public final class Int8Conversion {
    * @throws IOException where a sample can't be read or is unfit
    */
   public Conversion run() throws IOException, BarNotMetException {
+    source.raiseOperatorSet();
     Graph graph = source.graph();
     SplitSamples split = new SplitSamples(source, samples);
     Placement placement = Placement.of(graph, options::excludes);

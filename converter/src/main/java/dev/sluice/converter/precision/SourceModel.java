@@ -5,6 +5,7 @@ import dev.sluice.bindings.onnxruntime.OrtSession;
 import dev.sluice.bindings.onnxruntime.OrtSessionOptions;
 import dev.sluice.converter.graph.Graph;
 import dev.sluice.converter.graph.NewWeights;
+import dev.sluice.converter.graph.OpsetUpgrade;
 import dev.sluice.converter.onnx.ModelReader;
 import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.converter.onnx.TensorData;
@@ -43,8 +44,8 @@ public final class SourceModel implements AutoCloseable {
 
   private final SluicePackage opened;
   private final Arena arena;
-  private final OnnxModel model;
-  private final Graph graph;
+  private OnnxModel model;
+  private Graph graph;
   private final TensorData data;
   private final StagePlan stages;
   private final List<Path> customOps;
@@ -103,6 +104,19 @@ public final class SourceModel implements AutoCloseable {
       }
     }
     return proto.toBuilder().setGraph(renamed).build();
+  }
+
+  /**
+   * Raises the operator set of an old model to the first that has scales by channel.
+   *
+   * @throws dev.sluice.converter.onnx.ModelException where a node can't be said there
+   */
+  void raiseOperatorSet() throws IOException {
+    Graph raised = new OpsetUpgrade(opened.file()).apply(graph, newWeights()).graph();
+    if (raised != graph) {
+      model = model.with(raised.model());
+      graph = raised;
+    }
   }
 
   /** The package. */

@@ -90,8 +90,7 @@ final class SplitSamples {
     try (OrtSession session = source.session(source.graph().model(), "the model in FP32")) {
       return Holdout.of(
           session,
-          new SampleFeed(
-              new HeldSamples(samples, source.arena()), heldOut, source.isBatched()),
+          new SampleFeed(new HeldSamples(samples, source.arena()), heldOut, source.isBatched()),
           source.arena());
     }
   }
