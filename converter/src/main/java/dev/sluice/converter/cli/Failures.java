@@ -1,6 +1,7 @@
 package dev.sluice.converter.cli;
 
 import dev.sluice.bindings.NativeException;
+import dev.sluice.converter.calibrate.SampleCheck;
 import dev.sluice.converter.image.ImageException;
 import dev.sluice.converter.onnx.ModelException;
 import dev.sluice.engine.InferenceException;
@@ -82,6 +83,7 @@ final class Failures {
       case PlanCancelledException _ -> FAILED;
       case PlanException _ -> BAD_INPUT;
       case PackageException _, ModelException _, NpyException _, ImageException _ -> BAD_INPUT;
+      case SampleCheck.UnfitException _ -> BAD_INPUT;
       case InferenceException e when e.reason() == InferenceException.Reason.BAD_INPUT -> BAD_INPUT;
       case UncheckedIOException e when e.getCause() != null -> status(e.getCause());
       case FileSystemException e -> isFull(e) ? FAILED : BAD_INPUT;

@@ -95,6 +95,11 @@ public final class Graph {
     return customOps;
   }
 
+  /** Element type and shape of all tensors that have them, by name. */
+  Map<String, OnnxModel.Value> types() {
+    return Collections.unmodifiableMap(types);
+  }
+
   /** All nodes, each after those whose results it takes. */
   public List<NodeProto> nodes() {
     return Collections.unmodifiableList(nodes);

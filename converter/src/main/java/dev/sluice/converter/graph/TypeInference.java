@@ -206,7 +206,11 @@ final class TypeInference {
     if (dims != null) {
       TensorShapeProto.Builder shape = tensor.getShapeBuilder();
       for (long dim : dims) {
-        shape.addDimBuilder().setDimValue(dim);
+        TensorShapeProto.Dimension.Builder extent = shape.addDimBuilder();
+        // A negative one is open.
+        if (dim >= 0) {
+          extent.setDimValue(dim);
+        }
       }
     }
     return ValueInfoProto.newBuilder()
