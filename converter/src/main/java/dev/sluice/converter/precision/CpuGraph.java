@@ -3,11 +3,7 @@ package dev.sluice.converter.precision;
 import dev.sluice.converter.calibrate.Bounds;
 import dev.sluice.converter.graph.Graph;
 import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
-import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
@@ -25,9 +21,6 @@ import java.util.TreeSet;
  * <p>Thread safety: used by one thread.
  */
 final class CpuGraph {
-  private static final ValueLayout.OfFloat F32 =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   private final Graph graph;
   private final Recipe recipe;
   private final CpuPlacement placement;
@@ -91,22 +84,12 @@ final class CpuGraph {
     LayerWeights.Quantized weights = recipe.weights().of(layer);
     NodeProto.Builder node = edit.node(layer.index()).toBuilder();
     node.setInput(1, edit.weights(layer, weights));
-    if (layer.bias() != null) {
-      float[] bias = bias(layer, weights.scales().length);
-      node.setInput(2, edit.bias(layer, bias, grids.get(layer.activation()), weights.scales()));
+    float[] bias = recipe.bias(graph, layer);
+    if (bias != null) {
+      Grid input = grids.get(layer.activation());
+      TensorRtGraph.setBias(node, edit.bias(layer, bias, input, weights.scales()));
     }
     edit.replace(layer.index(), node.build());
-  }
-
-  private float[] bias(Layer layer, int channels) throws IOException {
-    TensorProto tensor = graph.initializers().get(layer.bias());
-    MemorySegment values = recipe.data().bytes(tensor);
-    float[] bias = new float[channels];
-    boolean one = values.byteSize() == Float.BYTES;
-    for (int channel = 0; channel < channels; channel++) {
-      bias[channel] = values.get(F32, one ? 0 : (long) channel * Float.BYTES);
-    }
-    return bias;
   }
 
   /** Quantizes what a node on codes makes. */

@@ -20,6 +20,8 @@ import java.util.Map;
  * <p>Thread safety: used by one thread.
  */
 final class HalfConstants {
+  private static final int SCALE_BITS = 8;
+
   private final Graph graph;
   private final NewWeights weights;
   private final HalfFormat format;
@@ -76,6 +78,30 @@ final class HalfConstants {
           Locale.ROOT, "%s, which holds at most %g, and that is 0 in %s", what, largest, format);
     }
     return null;
+  }
+
+  /**
+   * What is wrong with the scale of a quantization in the type, as {@link #problem(String)}: each
+   * of its numbers counts, and to {@value #SCALE_BITS} bits, with which the 127th step is off by
+   * half of one at most.
+   */
+  String scaleProblem(String value) {
+    TensorProto tensor = graph.constant(value);
+    MemorySegment bytes = bytes(tensor);
+    double least = Double.POSITIVE_INFINITY;
+    for (long i = 0, count = shape(tensor).elementCount(); i < count; i++) {
+      double number = Math.abs(Reals.get(ElementType.FLOAT, bytes, i));
+      least = number > 0 ? Math.min(least, number) : least;
+    }
+    return least < Math.scalb(format.min(), SCALE_BITS - 1)
+        ? String.format(
+            Locale.ROOT,
+            "the scale '%s', which holds %g, too small for %d bits of it in %s",
+            value,
+            least,
+            SCALE_BITS,
+            format)
+        : problem(value);
   }
 
   /** Whether a FLOAT constant holds what becomes infinite in the type. */

@@ -195,12 +195,21 @@ final class HalfPlan {
       if (wide.contains(value)) {
         return "takes '" + value + "', which follows from a constant past " + format + "'s range";
       }
-      String problem = graph.constant(value) == null ? null : constants.problem(value);
+      String problem =
+          graph.constant(value) == null
+              ? null
+              : isScale(node, i) ? constants.scaleProblem(value) : constants.problem(value);
       if (problem != null && !isBound(node, i)) {
         return "takes " + problem;
       }
     }
     return null;
+  }
+
+  private static boolean isScale(NodeProto node, int position) {
+    return position == 1
+        && (node.getOpType().equals("QuantizeLinear")
+            || node.getOpType().equals("DequantizeLinear"));
   }
 
   /** Bounds may be drawn in to the type's own: nothing of the type is past them. */

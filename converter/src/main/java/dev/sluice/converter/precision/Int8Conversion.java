@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
@@ -28,6 +29,7 @@ public final class Int8Conversion {
   private final CalibrationSource samples;
   private final Progress progress;
   private Recipe recipe;
+  private String biases = "no layer has a bias";
 
   /**
    * A conversion.
@@ -71,8 +73,10 @@ public final class Int8Conversion {
                 source.data(),
                 source.scratchFile(),
                 source.arena()),
+            Map.of(),
             source.data());
     Holdout holdout = split.holdout();
+    correctBiases(split, holdout);
     Map<String, Loss> losses = losses(split, holdout);
     Budget budget =
         new Budget(
@@ -86,6 +90,33 @@ public final class Int8Conversion {
             });
     Budget.Choice choice = budget.run(progress);
     return finished(split, holdout, choice, layers(placement, choice, losses), histograms);
+  }
+
+  /** Corrects the biases, where that makes the worse of the two graphs better. */
+  private void correctBiases(SplitSamples split, Holdout holdout) throws IOException {
+    Recipe corrected =
+        recipe.withCorrections(BiasCorrection.of(source, recipe, split, progress));
+    if (corrected.corrections().isEmpty()) {
+      return;
+    }
+    double before = worse(split, holdout, recipe);
+    double after = worse(split, holdout, corrected);
+    if (after > before) {
+      recipe = corrected;
+    }
+    biases =
+        String.format(
+            Locale.ROOT,
+            "biases %s: %.1f dB with them corrected, %.1f dB without",
+            after > before ? "corrected" : "left as they were",
+            after,
+            before);
+  }
+
+  private double worse(SplitSamples split, Holdout holdout, Recipe one) throws IOException {
+    return Math.min(
+        split.loss(holdout, CpuGraph.of(source.graph(), one)).sqnrDb(),
+        split.loss(holdout, TensorRtGraph.of(source.graph(), one)).sqnrDb());
   }
 
   /** The weights of each layer before and after, once {@link #run} is done. */
@@ -135,7 +166,7 @@ public final class Int8Conversion {
         "int8",
         fp32 != null ? graph : cpu,
         TensorRtGraph.of(graph, chosen),
-        fp32 != null ? "FP32, " + fp32 : "INT8: " + times,
+        (fp32 != null ? "FP32, " + fp32 : "INT8: " + times) + "; " + biases,
         layers,
         options.calibrator().text(),
         split.learntCount(),

@@ -51,6 +51,11 @@ final class QdqEdit {
     changed.put(index, null);
   }
 
+  /** Adds a node that reads what another one reads. */
+  void beside(int index, NodeProto node) {
+    after.computeIfAbsent(index, _ -> new ArrayList<>()).addFirst(node);
+  }
+
   String freshName(String base) {
     return edit.freshName(base);
   }
@@ -126,8 +131,9 @@ final class QdqEdit {
       // A cast of a double keeps to the range of int.
       codes.putInt((int) Math.rint(bias[channel] / (double) scale));
     }
-    String codesName = freshName(layer.bias() + "_int32");
-    String scalesName = freshName(layer.bias() + "_scale");
+    String base = layer.bias() == null ? layer.key() + "_bias" : layer.bias();
+    String codesName = freshName(base + "_int32");
+    String scalesName = freshName(base + "_scale");
     edit.addInitializer(
         TensorProto.newBuilder()
             .setName(codesName)
@@ -143,6 +149,23 @@ final class QdqEdit {
             .setRawData(ByteString.copyFrom(scales.flip()))
             .build());
     return dequantized(layer, List.of(codesName, scalesName), 0);
+  }
+
+  /** Adds a bias in FP32; its name. */
+  String realBias(Layer layer, float[] bias) {
+    ByteBuffer bytes = ByteBuffer.allocate(bias.length * 4).order(ByteOrder.LITTLE_ENDIAN);
+    for (float value : bias) {
+      bytes.putFloat(value);
+    }
+    String name = freshName(layer.key() + "_bias");
+    edit.addInitializer(
+        TensorProto.newBuilder()
+            .setName(name)
+            .setDataType(ElementType.FLOAT.code())
+            .addDims(bias.length)
+            .setRawData(ByteString.copyFrom(bytes.flip()))
+            .build());
+    return name;
   }
 
   private String dequantized(Layer layer, List<String> inputs, int axis) {
@@ -201,6 +224,11 @@ final class QdqEdit {
 
   /** The changed graph; constants that nothing reads any more are gone. */
   Graph build() {
+    return new DeadCode().apply(buildAll(), null).graph();
+  }
+
+  /** The changed graph, with what no output needs. */
+  Graph buildAll() {
     for (int i = 0; i < graph.nodes().size(); i++) {
       List<NodeProto> nodes = new ArrayList<>();
       if (i == 0) {
@@ -215,6 +243,6 @@ final class QdqEdit {
         edit.replaceNode(i, nodes);
       }
     }
-    return new DeadCode().apply(edit.build(), null).graph();
+    return edit.build();
   }
 }

@@ -232,8 +232,8 @@ public final class SourceModel implements AutoCloseable {
     return new NewWeights(data, folder(), arena);
   }
 
-  /** The model with tensors as its outputs, in place of its own. */
-  ModelProto observing(Collection<String> tensors) {
+  /** A model with tensors as its outputs, in place of its own. */
+  static ModelProto observing(Graph graph, Collection<String> tensors) {
     GraphProto.Builder observed = graph.model().getGraph().toBuilder().clearOutput();
     // Without a type: ONNX Runtime says which it has.
     tensors.forEach(name -> observed.addOutput(ValueInfoProto.newBuilder().setName(name)));

@@ -27,6 +27,9 @@ final class SplitSamples {
 
   private static final int MAX_HOLDOUT = 64;
 
+  /** Samples for means, which settle sooner than extremes. */
+  private static final int MAX_SOME = 32;
+
   private final SourceModel source;
   private final CalibrationSource samples;
   private final int[] learnt;
@@ -66,7 +69,8 @@ final class SplitSamples {
     source.graph().inputs().forEach(made::remove);
     Map<String, Histogram> histograms = new LinkedHashMap<>();
     if (!made.isEmpty()) {
-      try (OrtSession session = source.session(source.observing(made), "the observed model")) {
+      try (OrtSession session = source.session(
+              SourceModel.observing(source.graph(), made), "the observed model")) {
         histograms.putAll(
             Observation.run(
                 session, new SampleFeed(samples, learnt, source.isBatched()), progress));
@@ -83,6 +87,18 @@ final class SplitSamples {
       }
     }
     return histograms;
+  }
+
+  /** How many samples {@link #someLearnt} takes. */
+  int someCount() {
+    return Math.min(MAX_SOME, learnt.length);
+  }
+
+  /** Runs a session on some of the samples that ranges are learnt from, one a run. */
+  void someLearnt(OrtSession session, SampleFeed.Sink sink) throws IOException {
+    int count = someCount();
+    int[] some = IntStream.range(0, count).map(i -> learnt[i * learnt.length / count]).toArray();
+    new SampleFeed(samples, some, source.isBatched()).run(session, sink);
   }
 
   /** Asks the model for its answers to what is held out. */

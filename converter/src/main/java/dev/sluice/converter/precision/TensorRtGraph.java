@@ -3,6 +3,7 @@ package dev.sluice.converter.precision;
 import dev.sluice.bindings.ElementType;
 import dev.sluice.converter.graph.Graph;
 import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
+import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -30,7 +31,7 @@ final class TensorRtGraph {
   }
 
   /** Writes the graph of a recipe. */
-  static Graph of(Graph graph, Recipe recipe) {
+  static Graph of(Graph graph, Recipe recipe) throws IOException {
     return recipe.layers().isEmpty() ? graph : new TensorRtGraph(graph, recipe).write();
   }
 
@@ -42,21 +43,30 @@ final class TensorRtGraph {
     return tensors;
   }
 
-  private Graph write() {
+  private Graph write() throws IOException {
     Map<String, String> pairs = new LinkedHashMap<>();
     for (Layer layer : recipe.layers()) {
       NodeProto node = edit.node(layer.index());
       String weights = edit.weights(layer, recipe.weights().of(layer));
-      edit.replace(
-          layer.index(),
-          node.toBuilder()
-              .setInput(0, pair(pairs, layer.activation()))
-              .setInput(1, weights)
-              .build());
+      NodeProto.Builder quantized =
+          node.toBuilder().setInput(0, pair(pairs, layer.activation())).setInput(1, weights);
+      if (recipe.corrections().containsKey(layer.key())) {
+        setBias(quantized, edit.realBias(layer, recipe.bias(graph, layer)));
+      }
+      edit.replace(layer.index(), quantized.build());
     }
     shortcuts(graph, recipe.layers())
         .forEach((add, shortcut) -> edit.reroute(add, shortcut, pair(pairs, shortcut)));
     return edit.build();
+  }
+
+  /** Gives a node a bias, whether or not it had one. */
+  static void setBias(NodeProto.Builder node, String bias) {
+    if (node.getInputCount() > 2) {
+      node.setInput(2, bias);
+    } else {
+      node.addInput(bias);
+    }
   }
 
   private String pair(Map<String, String> pairs, String tensor) {

@@ -578,6 +578,18 @@ class HalfPrecisionTest {
     assertThat(converted.casts()).isEqualTo(2);
     assertThat(converted.type("d")).isEqualTo(FLOAT16);
     assertThat(converted.type("scale")).isEqualTo(FLOAT16);
+    OnnxGraphs small = new OnnxGraphs().opset(21).irVersion(10);
+    scalar(small.input("x", FLOAT, 2, 4).output("y", FLOAT, 2, 4), "tiny", 7e-6f)
+        .initializer(
+            TensorProto.newBuilder().setName("zero").setDataType(3).addInt32Data(0).build())
+        .node("Tanh", List.of("x"), List.of("t"))
+        .node("QuantizeLinear", List.of("t", "tiny", "zero"), List.of("q"))
+        .node("DequantizeLinear", List.of("q", "tiny", "zero"), List.of("y"));
+    assertThat(convert(small).result().keptReasons())
+        .containsOnlyKeys("q", "y")
+        .containsValue(
+            "takes the scale 'tiny', which holds 7.00000e-06, too small for 8 bits of it in"
+                + " FLOAT16");
     // Before operator set 19 QuantizeLinear takes FLOAT alone.
     assertThat(convert(graph.opset(13)).result().keptReasons()).containsKey("q");
   }
