@@ -86,7 +86,7 @@ public final class OnnxRuntimeLibrary {
    *
    * @throws UnsupportedOperationException on a platform without a library, naming it
    * @throws UncheckedIOException when the library can't be unpacked
-   * @throws IllegalStateException when the file is no ONNX Runtime, or an older one
+   * @throws OrtUnavailableException when the file is no ONNX Runtime, or an older one
    */
   static synchronized OrtApi load() {
     if (table == null) {
@@ -125,7 +125,7 @@ public final class OnnxRuntimeLibrary {
         throw new IOException(
             "the system property sluice.onnxruntime.library names "
                 + file
-                + ", which is not a readable file");
+                + ", which is not a readable file; name one, or none for the one that comes with Sluice");
       }
       return file;
     }
@@ -153,7 +153,7 @@ public final class OnnxRuntimeLibrary {
     try {
       symbols = SymbolLookup.libraryLookup(file, Arena.global());
     } catch (IllegalArgumentException e) {
-      throw new IllegalStateException(
+      throw new OrtUnavailableException(
           "the system's loader refuses "
               + file
               + " ("
@@ -166,13 +166,17 @@ public final class OnnxRuntimeLibrary {
         symbols
             .find("OrtGetApiBase")
             .orElseThrow(() ->
-                new IllegalStateException(
-                    file + " is not ONNX Runtime: it has no function OrtGetApiBase"));
+                new OrtUnavailableException(
+                    file
+                        + " is not ONNX Runtime: it has no function OrtGetApiBase; name"
+                        + " libonnxruntime.so "
+                        + PINNED_VERSION
+                        + " or later by the system property sluice.onnxruntime.library, or none"));
     MemorySegment base = callForAddress(entry, OrtApiBase.layout().byteSize());
     version = versionOf(base);
     MemorySegment found = apiTable(base, OnnxRuntimeHeader.ORT_API_VERSION());
     if (found.address() == 0) {
-      throw new IllegalStateException(
+      throw new OrtUnavailableException(
           file
               + " is ONNX Runtime "
               + version

@@ -75,7 +75,7 @@ public final class OrtEnvironment {
    *
    * @throws UnsupportedOperationException on a platform without a library, naming it
    * @throws java.io.UncheckedIOException when the library can't be unpacked
-   * @throws IllegalStateException when the library can't be loaded
+   * @throws OrtUnavailableException when the library can't be loaded
    * @throws dev.sluice.bindings.NativeException when ONNX Runtime refuses
    */
   public static synchronized OrtEnvironment shared() {
@@ -129,7 +129,7 @@ public final class OrtEnvironment {
     String name = System.getProperty("sluice.onnxruntime.log", "fatal").toLowerCase(Locale.ROOT);
     int severity = SEVERITIES.indexOf(name);
     if (severity < 0) {
-      throw new IllegalStateException(
+      throw new OrtUnavailableException(
           "the system property sluice.onnxruntime.log is '" + name + "'; it takes " + SEVERITIES);
     }
     return severity;

@@ -71,7 +71,13 @@ final class BatchProof {
   Verdict run() {
     for (OnnxModel.Value input : model.inputs()) {
       if (input.type() == ElementType.STRING || input.type().bits() % 8 != 0) {
-        return new Verdict(false, "input '" + input.name() + "' is of type " + input.type());
+        return new Verdict(
+            false,
+            "input '"
+                + input.name()
+                + "' is of type "
+                + input.type().name().toLowerCase(Locale.ROOT)
+                + ", whose rows are not put together");
       }
     }
     for (List<Shape> shapes : samples.shapes()) {
@@ -85,7 +91,11 @@ final class BatchProof {
             Locale.ROOT,
             "2, 3 and 8 rows together gave what each gave alone, at %s; largest difference %.1e of"
                 + " the largest magnitude, %.0e allowed",
-            samples.shapes(),
+            String.join(
+                " and ",
+                samples.shapes().stream()
+                    .map(shapes -> SampleShapes.text(model.inputs(), shapes))
+                    .toList()),
             largestDifference,
             tolerance);
     if (largestRounding > 0) {
@@ -109,7 +119,12 @@ final class BatchProof {
       try {
         single.add(runner.run(input));
       } catch (NativeException e) {
-        return "a single row of " + ROWS.get(row) + " at " + shapes + " failed: " + e.getMessage();
+        return "a single row of "
+            + ROWS.get(row)
+            + " does not run with inputs of "
+            + SampleShapes.text(model.inputs(), shapes)
+            + ": "
+            + e.getMessage();
       }
     }
     String problem = checkSingle(single);
@@ -133,7 +148,7 @@ final class BatchProof {
         }
       }
       if (single.getFirst().get(i).type() == ElementType.STRING) {
-        return who + "is of type STRING";
+        return who + "is of type string, whose rows are not put together";
       }
       if (!RowComparison.hasFinite(single.getFirst().get(i))) {
         return who

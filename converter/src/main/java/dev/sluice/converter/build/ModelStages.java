@@ -120,7 +120,8 @@ final class ModelStages {
             + "', but the "
             + kind
             + "s are "
-            + values.stream().map(OnnxModel.Value::name).toList());
+            + values.stream().map(OnnxModel.Value::name).toList()
+            + "; name one of them");
   }
 
   /** The shapes that were given, and those that the stages say where the model leaves it open. */

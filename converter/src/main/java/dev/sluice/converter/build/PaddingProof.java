@@ -84,7 +84,7 @@ final class PaddingProof {
                   + axis
                   + " of the input '"
                   + input.getKey()
-                  + "' is open; give it with --shape");
+                  + "' is open, and not padded; say its extents with --shape");
         }
       }
     }
@@ -117,8 +117,9 @@ final class PaddingProof {
         model.file(),
         "padding is for the input '"
             + name
-            + "', the inputs are "
-            + model.inputs().stream().map(OnnxModel.Value::name).toList());
+            + "', but the inputs are "
+            + model.inputs().stream().map(OnnxModel.Value::name).toList()
+            + "; name one of them with --pad");
   }
 
   private static void check(
@@ -128,7 +129,9 @@ final class PaddingProof {
     if (!input.isRanked()
         || rule.axis() >= input.dims().size()
         || input.dims().get(rule.axis()).extent() != Shape.DYNAMIC) {
-      throw new ModelException(model.file(), who + "is not dynamic, so it can't be padded");
+      throw new ModelException(
+          model.file(),
+          who + "is not dynamic, so it can't be padded; name a dynamic axis with --pad");
     }
     for (PadRule other : rules) {
       boolean unlike =
@@ -239,7 +242,13 @@ final class PaddingProof {
       return runner.run(inputs);
     } catch (NativeException e) {
       throw new ModelException(
-          file, "padding can't be tried, the model does not run at " + shapes + ": " + e, e);
+          file,
+          "padding can't be tried, the model does not run with inputs of "
+              + SampleShapes.text(model.inputs(), shapes)
+              + ": "
+              + e.failure()
+              + "; give --pad buckets that it takes, or leave --pad out",
+          e);
     }
   }
 
@@ -338,7 +347,7 @@ final class PaddingProof {
               + larger
               + " where they are filled up to "
               + padded
-              + ", which is not the padded axis itself: it can't be cut back");
+              + ", which is not the padded axis itself: it can't be cut back; leave --pad out");
     }
     return found;
   }

@@ -42,20 +42,32 @@ record SampleData(List<OnnxModel.Value> inputs, Integers integers, long seed) {
   /** What a row looks like. */
   enum Kind {
     /** Normally distributed. */
-    NORMAL,
+    NORMAL("normally distributed numbers"),
     /** Between 0 and 1, as pixels and probabilities are. */
-    UNIT,
+    UNIT("numbers between 0 and 1"),
     /** All zeros: where a shape depends on the data, it shows. */
-    ZEROS,
+    ZEROS("zeros"),
     /** All ones. */
-    ONES,
+    ONES("ones"),
     /** A thousandth of {@link #NORMAL}: the first to suffer from a neighbour's range. */
-    SMALL,
+    SMALL("small numbers"),
     /**
      * A thousand times {@link #NORMAL}: spoils every range that is taken over the whole batch. A
      * neighbour only: its own result may be chaotic.
      */
-    EXTREME
+    EXTREME("large numbers");
+
+    private final String words;
+
+    Kind(String words) {
+      this.words = words;
+    }
+
+    /** What it is, in words. */
+    @Override
+    public String toString() {
+      return words;
+    }
   }
 
   /**

@@ -77,10 +77,11 @@ record SampleSearch(SampleData data, List<List<Shape>> shapes, String whyNone) {
     throw new ModelException(
         model.file(),
         "the model does not run with inputs of "
-            + shapes.shapes(Range::opt, extents.getFirst(), oneRow)
+            + SampleShapes.text(
+                model.inputs(), shapes.shapes(Range::opt, extents.getFirst(), oneRow))
             + (shapes.isGuessed() ? " nor with other extents" : "")
             + ": "
-            + first.getMessage()
+            + first.failure()
             + "; give shapes that it takes: --shape NAME=DIMS",
         first);
   }
@@ -113,10 +114,10 @@ record SampleSearch(SampleData data, List<List<Shape>> shapes, String whyNone) {
       throw new ModelException(
           model.file(),
           "the model does not run at an end of the given shapes, "
-              + shapes
+              + SampleShapes.text(model.inputs(), shapes)
               + ": "
-              + failure.getMessage()
-              + "; give a narrower range",
+              + failure.failure()
+              + "; give a narrower range with --shape",
           failure);
     }
     return shapes;

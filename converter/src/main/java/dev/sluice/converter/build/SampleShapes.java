@@ -55,7 +55,13 @@ final class SampleShapes {
       if (ranges != null && !fits(input, ranges)) {
         throw new ModelException(
             file,
-            "the shape " + ranges + " does not fit the input " + input + "; give one that does");
+            "the shape "
+                + text(ranges)
+                + " that is given for the input '"
+                + input.name()
+                + "' does not fit "
+                + input.shape()
+                + ", which it declares, -1 for any extent; give one that does with --shape");
       }
       if (!input.dims().isEmpty()) {
         batchSymbols.add(input.dims().getFirst().symbol());
@@ -68,8 +74,30 @@ final class SampleShapes {
           "a shape is given for "
               + unknown
               + ", but the inputs are "
-              + inputs.stream().map(OnnxModel.Value::name).toList());
+              + inputs.stream().map(OnnxModel.Value::name).toList()
+              + "; name one of them with --shape");
     }
+  }
+
+  /** Ranges as {@code --shape} takes them. */
+  private static String text(List<Range> ranges) {
+    return String.join(
+        ",",
+        ranges.stream()
+            .map(range ->
+                range.min() == range.max()
+                    ? "" + range.min()
+                    : range.min() + ":" + range.opt() + ":" + range.max())
+            .toList());
+  }
+
+  /** A shape for each input, for messages: {@code a [1,3], b [1]}. */
+  static String text(List<OnnxModel.Value> inputs, List<Shape> shapes) {
+    List<String> words = new ArrayList<>();
+    for (int i = 0; i < shapes.size(); i++) {
+      words.add(inputs.get(i).name() + " " + shapes.get(i));
+    }
+    return String.join(", ", words);
   }
 
   private static boolean fits(OnnxModel.Value input, List<Range> ranges) {

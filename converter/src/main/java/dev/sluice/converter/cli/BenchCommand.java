@@ -130,7 +130,10 @@ final class BenchCommand implements Callable<Integer> {
                 + engine.maxBatch()
                 + " rows at once ("
                 + opened.manifest().batching().reason()
-                + ")");
+                + "); give at most that"
+                + (opened.manifest().batching().proven()
+                    ? ", or build the package with a larger --batch"
+                    : ""));
       }
       output.progress("asking for the answers that the load is checked against …");
       LoadSamples samples =
@@ -185,7 +188,11 @@ final class BenchCommand implements Callable<Integer> {
   private static void check(LoadReport report) throws RunFailedException {
     if (report.errors() > 0) {
       throw new RunFailedException(
-          report.errors() + " requests failed; the first: " + report.firstError());
+          report.errors()
+              + " requests failed; the first: "
+              + report.firstError()
+              + "; 'sluice verify' tells whether the package's answers hold, 'sluice doctor' what"
+              + " this machine lacks");
     }
   }
 

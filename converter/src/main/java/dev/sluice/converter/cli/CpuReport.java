@@ -84,8 +84,11 @@ record CpuReport(
       facts.put("onnxRuntimeLibrary", environment.libraryPath().toString());
       ok = true;
     } catch (RuntimeException | UnsatisfiedLinkError e) {
-      missing.add("ONNX Runtime does not load");
-      remedies.add(Failures.message(e));
+      missing.add("ONNX Runtime does not load: " + Failures.message(e));
+      remedies.add(
+          "use the ONNX Runtime that comes with Sluice: on Linux with glibc, without"
+              + " -Dsluice.onnxruntime.library, and with a cache folder that programs may be run from"
+              + " (-Dsluice.cache=DIR moves it)");
     }
     return new CpuReport(ok, facts, missing, remedies);
   }

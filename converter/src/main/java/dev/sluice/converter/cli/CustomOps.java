@@ -29,7 +29,10 @@ final class CustomOps {
   List<Path> libraries() throws BadInputException {
     for (Path library : libraries) {
       if (!Files.isRegularFile(library)) {
-        throw new BadInputException(library + ": no such file; name a library with --custom-ops");
+        throw new BadInputException(
+            library
+                + (Files.exists(library) ? ": is no regular file" : ": no such file")
+                + "; name a shared library with --custom-ops");
       }
     }
     return libraries;

@@ -136,12 +136,20 @@ final class DemoCommand implements Callable<Integer> {
           result.alone().firstError() == null
               ? result.loaded().firstError()
               : result.alone().firstError();
-      throw new RunFailedException(errors + " requests failed; the first: " + first);
+      throw new RunFailedException(
+          errors
+              + " requests failed; the first: "
+              + first
+              + "; 'sluice doctor' tells what this machine lacks");
     }
     int expected = result.demo().expectedCorrect();
     if (Math.abs(result.correct() - expected) > FLIPPED * result.demo().count()) {
       throw new BelowBarException(
-          result.correct() + " held-out images are right, the model's card says " + expected);
+          result.correct()
+              + " held-out images are right, the model's card says "
+              + expected
+              + ": this machine computes something else than others; report it, with what 'sluice"
+              + " doctor' prints");
     }
   }
 

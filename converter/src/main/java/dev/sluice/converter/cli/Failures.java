@@ -1,6 +1,7 @@
 package dev.sluice.converter.cli;
 
 import dev.sluice.bindings.NativeException;
+import dev.sluice.bindings.onnxruntime.OrtUnavailableException;
 import dev.sluice.converter.calibrate.SampleCheck;
 import dev.sluice.converter.image.ImageException;
 import dev.sluice.converter.onnx.ModelException;
@@ -16,8 +17,12 @@ import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
+import java.nio.file.FileSystemLoopException;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -41,6 +46,8 @@ final class Failures {
   /** A bar was not met. */
   static final int BELOW_BAR = 3;
 
+  private static final String NO_SPACE = "No space left on device";
+
   private Failures() {}
 
   /** Tells the user and returns the exit status. */
@@ -56,7 +63,7 @@ final class Failures {
       failure.printStackTrace(err);
     }
     err.flush();
-    if (arguments.contains("--json")) {
+    if (arguments.contains("--json") && !Sluice.of(command.getCommandSpec()).isPrinted()) {
       Map<String, Object> object = new LinkedHashMap<>();
       object.put("error", message);
       object.put("exitStatus", status);
@@ -94,7 +101,27 @@ final class Failures {
   /** A full disk is nobody's bad input. */
   private static boolean isFull(FileSystemException e) {
     String reason = Objects.requireNonNullElse(e.getReason(), "");
-    return reason.contains("No space left") || reason.contains("quota");
+    return reason.contains(NO_SPACE) || reason.contains("quota");
+  }
+
+  /** What the file system refuses; messages of our own have their remedy already. */
+  private static String fileMessage(FileSystemException e) {
+    String reason = Objects.requireNonNullElse(e.getReason(), "");
+    if (isFull(e)) {
+      return e.getFile() + ": the disk is full (" + reason + "); make room, or name another place";
+    }
+    if (reason.contains("; ")) {
+      return e.getFile() + ": " + reason;
+    }
+    String what =
+        switch (e) {
+          case FileAlreadyExistsException _ -> "is there already";
+          case DirectoryNotEmptyException _ -> "is a folder that is not empty";
+          case NotDirectoryException _ -> "is no folder";
+          case FileSystemLoopException _ -> "is a link that leads to itself";
+          default -> reason.isEmpty() ? "the file system refuses it" : reason;
+        };
+    return e.getFile() + ": " + what + "; name another file or folder";
   }
 
   /** What happened and what to do, in a line or a few. */
@@ -105,8 +132,7 @@ final class Failures {
           e.getFile() + ": no such file or folder; check the path";
       case AccessDeniedException e ->
           e.getFile() + ": this user has no permission; change it, or name another place";
-      case FileSystemException e when e.getReason() == null ->
-          e.getFile() + ": can't be used (" + e.getClass().getSimpleName() + "); name another";
+      case FileSystemException e -> fileMessage(e);
       case UncheckedIOException e when e.getCause() != null -> message(e.getCause());
       case OutOfMemoryError _ ->
           "out of memory (" + own + "); give Java more with SLUICE_JAVA_OPTIONS=-Xmx…";
@@ -117,7 +143,12 @@ final class Failures {
       case PlanException _ -> own;
       case InterruptedException _, ClosedByInterruptException _, InterruptedIOException _ ->
           "interrupted";
+      case InternalError _ when own.contains("fault occurred") ->
+          "a file was cut off while it was read; copy or build it again, and keep it while it is used";
+      case IOException _ when own.equals(NO_SPACE) ->
+          "the disk is full; make room, or name another place";
       case IOException _ when !own.isEmpty() -> own;
+      case OrtUnavailableException _ -> own;
       default ->
           "this is a defect of sluice: "
               + failure

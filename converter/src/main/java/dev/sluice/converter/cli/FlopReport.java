@@ -1,10 +1,12 @@
 package dev.sluice.converter.cli;
 
 import dev.sluice.bindings.NativeException;
+import dev.sluice.bindings.onnxruntime.OrtUnavailableException;
 import dev.sluice.converter.graph.FlopCount;
 import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.engine.Shape;
 import dev.sluice.engine.format.Manifest.Range;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -24,6 +26,9 @@ import java.util.Map;
  */
 record FlopReport(FlopCount count, String unknown, Map<String, Shape> shapes, long weightBytes) {
   private static final int HEAVIEST = 10;
+
+  /** Nodes of which something is said. */
+  private static final int LISTED = 10;
 
   /** Names longer than this are cut in the table. */
   private static final int NAME_COLUMNS = 48;
@@ -63,7 +68,10 @@ record FlopReport(FlopCount count, String unknown, Map<String, Shape> shapes, lo
     }
     try {
       return new FlopReport(FlopCount.of(model, shapes), null, shapes, weightBytes);
-    } catch (NativeException | UnsupportedOperationException e) {
+    } catch (NativeException
+        | UnsupportedOperationException
+        | UncheckedIOException
+        | OrtUnavailableException e) {
       String reason = "ONNX Runtime tells no shapes: " + e.getMessage();
       return new FlopReport(null, reason, shapes, weightBytes);
     }
@@ -113,12 +121,14 @@ record FlopReport(FlopCount count, String unknown, Map<String, Shape> shapes, lo
       one.put("name", layer.name());
       one.put("op", layer.operator());
       one.put("shape", layer.output().dims());
+      one.put("runs", layer.runs());
       one.put("flops", layer.flops());
       one.put("parameters", layer.parameters());
       heaviest.add(one);
     }
     object.put("heaviest", heaviest);
     object.put("notCounted", count == null ? List.of() : count.notCounted());
+    object.put("remarks", count == null ? List.of() : count.remarks());
     return object;
   }
 
@@ -147,13 +157,17 @@ record FlopReport(FlopCount count, String unknown, Map<String, Shape> shapes, lo
     if (!operators.isEmpty()) {
       table.row("by operator", String.join(", ", operators));
     }
-    if (!count.notCounted().isEmpty()) {
-      table.row(
-          "not counted",
-          count.notCounted().size()
-              + " nodes, of unknown shapes or operators: "
-              + String.join(", ", count.notCounted().stream().limit(HEAVIEST).toList())
-              + (count.notCounted().size() > HEAVIEST ? " …" : ""));
+    list(table, "counted", count.remarks());
+    list(table, "not counted", count.notCounted());
+  }
+
+  /** A line for each of the first few, and how many more there are. */
+  private static void list(TextTable table, String label, List<String> lines) {
+    for (int i = 0; i < Math.min(LISTED, lines.size()); i++) {
+      table.row(i == 0 ? label : "", lines.get(i));
+    }
+    if (lines.size() > LISTED) {
+      table.row("", "and " + (lines.size() - LISTED) + " more (--json lists them)");
     }
   }
 
@@ -167,7 +181,7 @@ record FlopReport(FlopCount count, String unknown, Map<String, Shape> shapes, lo
       String name = layer.name();
       table.row(
           name.length() <= NAME_COLUMNS ? name : "…" + name.substring(name.length() - NAME_COLUMNS),
-          layer.operator(),
+          layer.operator() + (layer.runs() == 1 ? "" : ", " + layer.runs() + " times"),
           layer.output().toString(),
           amount(layer.flops()),
           share(layer.flops()),

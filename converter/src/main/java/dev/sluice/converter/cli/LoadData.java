@@ -26,6 +26,10 @@ import java.util.Map;
 final class LoadData {
   private static final int MAX_SAMPLES = 64;
   private static final long MAX_BYTES = 256L << 20;
+
+  /** What an array surely holds. */
+  private static final long MAX_INPUT_BYTES = Integer.MAX_VALUE - 8;
+
   private static final Duration BUDGET = Duration.ofSeconds(10);
 
   private LoadData() {}
@@ -70,14 +74,20 @@ final class LoadData {
    */
   static LoadSamples read(Path folder, Engine engine, Manifest manifest, int rows)
       throws IOException, BackendException, BadInputException, InterruptedException {
+    for (TensorSpec spec : engine.signature().inputs()) {
+      if (spec.type() == ElementType.STRING) {
+        throw new BadInputException(
+            folder
+                + ": input '"
+                + spec.name()
+                + "' takes strings, of which bench sends empty ones only; leave --data out");
+      }
+    }
     List<RunInputs> data = DataFolder.read(folder, Served.of(engine));
     List<Shape> shapes = shapes(engine, data.getFirst());
     long bytes = 1;
     for (int i = 0; i < shapes.size(); i++) {
       TensorSpec spec = engine.signature().inputs().get(i);
-      if (spec.type() == ElementType.STRING) {
-        throw new BadInputException(folder + ": bench sends no strings; leave --data out");
-      }
       bytes += spec.type().byteSize(shapes.get(i).elementCount()) * rows;
     }
     List<MemorySegment[]> samples = new ArrayList<>();
@@ -89,13 +99,24 @@ final class LoadData {
       for (int input = 0; input < memory.length; input++) {
         ElementType type = engine.signature().inputs().get(input).type();
         long sizeBytes = type.byteSize(shapes.get(input).elementCount()) * rows;
-        memory[input] = MemorySegment.ofArray(new byte[Math.toIntExact(sizeBytes)]);
+        if (sizeBytes > MAX_INPUT_BYTES) {
+          throw new BadInputException(
+              folder
+                  + ": "
+                  + rows
+                  + " rows of a sample take "
+                  + sizeBytes
+                  + " bytes, a request has at most "
+                  + MAX_INPUT_BYTES
+                  + "; give a smaller --batch");
+        }
+        memory[input] = MemorySegment.ofArray(new byte[(int) sizeBytes]);
       }
       HeapInputs inputs = new HeapInputs(engine, List.of(memory), rows);
       for (int row = 0; row < rows; row++) {
         if (!shapes(engine, cursor.data()).equals(shapes)) {
           throw new BadInputException(
-              folder + ": the samples differ in shape; bench sends samples of one shape");
+              folder + ": the samples differ in shape, bench sends one shape; keep those of one");
         }
         cursor.write(engine, inputs, row);
       }

@@ -24,6 +24,9 @@ import java.util.List;
 final class PackageRun {
   private static final Duration CLAIM_WAIT = Duration.ofSeconds(30);
 
+  /** What an array surely holds. */
+  private static final long MAX_BYTES = Integer.MAX_VALUE - 8;
+
   private final Engine engine;
   private final RunInputs inputs;
   private final List<List<Tensor>> parts = new ArrayList<>();
@@ -43,7 +46,8 @@ final class PackageRun {
       throws IOException, BackendException, BadInputException, InterruptedException {
     PackageRun run = new PackageRun(engine, inputs);
     if (!engine.batched() && !inputs.hasImages() && !single) {
-      run.run(0, Math.toIntExact(inputs.rows()), true, run.request(Math.toIntExact(inputs.rows())));
+      int rows = run.rows();
+      run.run(0, rows, true, run.request(rows));
       return run.joined();
     }
     int most = engine.batched() ? engine.maxBatch() : inputs.rowsAtOnce();
@@ -55,7 +59,7 @@ final class PackageRun {
   }
 
   private void run(long row, int rows, boolean whole, Request request)
-      throws IOException, InterruptedException {
+      throws IOException, BadInputException, InterruptedException {
     Admission admission = request.claim(engine.batched() ? rows : 1, CLAIM_WAIT);
     if (!admission.admitted()) {
       throw new InferenceException(admission);
@@ -78,25 +82,48 @@ final class PackageRun {
     }
   }
 
-  private List<Tensor> copied(Outputs outputs) {
+  private List<Tensor> copied(Outputs outputs) throws BadInputException {
     List<Tensor> copies = new ArrayList<>();
     List<TensorSpec> specs = engine.signature().outputs();
     for (int i = 0; i < specs.size(); i++) {
       ElementType type = specs.get(i).type();
       Shape shape = outputs.outputShape(i);
-      copies.add(
-          type == ElementType.STRING
-              ? new Tensor(type, shape, null, List.of(outputs.strings(i)))
-              : new Tensor(
-                  type, shape, read(outputs, i, type.byteSize(shape.elementCount())), null));
+      if (type == ElementType.STRING) {
+        copies.add(new Tensor(type, shape, null, List.of(outputs.strings(i))));
+        continue;
+      }
+      MemorySegment copy = room(i, type.byteSize(shape.elementCount()));
+      outputs.read(i, copy);
+      copies.add(new Tensor(type, shape, copy, null));
     }
     return copies;
   }
 
-  private static MemorySegment read(Outputs outputs, int output, long sizeBytes) {
-    MemorySegment copy = MemorySegment.ofArray(new byte[Math.toIntExact(sizeBytes)]);
-    outputs.read(output, copy);
-    return copy;
+  /** Room on the heap for what an output gives. */
+  private MemorySegment room(int output, long sizeBytes) throws BadInputException {
+    if (sizeBytes > MAX_BYTES) {
+      throw new BadInputException(
+          "the output '"
+              + engine.signature().outputs().get(output).name()
+              + "' of all rows has "
+              + sizeBytes
+              + " bytes, at most "
+              + MAX_BYTES
+              + " are read at once; give fewer rows at a time");
+    }
+    return MemorySegment.ofArray(new byte[(int) sizeBytes]);
+  }
+
+  private int rows() throws BadInputException {
+    if (inputs.rows() > Integer.MAX_VALUE) {
+      throw new BadInputException(
+          "the inputs have "
+              + inputs.rows()
+              + " rows, of which a run takes at most "
+              + Integer.MAX_VALUE
+              + "; give fewer");
+    }
+    return (int) inputs.rows();
   }
 
   private List<Tensor> joined() throws BadInputException {
@@ -139,7 +166,7 @@ final class PackageRun {
     if (first.strings() != null) {
       return new Tensor(first.type(), whole, null, strings);
     }
-    MemorySegment data = MemorySegment.ofArray(new byte[Math.toIntExact(sizeBytes)]);
+    MemorySegment data = room(output, sizeBytes);
     long at = 0;
     for (Tensor tensor : tensors) {
       MemorySegment.copy(tensor.data(), 0, data, at, tensor.data().byteSize());

@@ -2,14 +2,12 @@ package dev.sluice.converter.cli;
 
 import dev.sluice.bindings.cuda.CudaDevice;
 import dev.sluice.bindings.cuda.PrimaryContext;
-import dev.sluice.bindings.tensorrt.TensorRtApi.HardwareCompatibilityLevel;
 import dev.sluice.engine.cuda.GpuLibraries;
 import dev.sluice.engine.format.PackageException;
 import dev.sluice.engine.format.SluicePackage;
 import dev.sluice.engine.plan.PackagedPlans;
 import dev.sluice.engine.plan.PlanInspector;
 import dev.sluice.engine.plan.PlanKey;
-import dev.sluice.engine.plan.PlanOptions;
 import dev.sluice.engine.plan.PlanProfile;
 import dev.sluice.engine.plan.PlanTarget;
 import dev.sluice.engine.plan.ShapeRange;
@@ -165,7 +163,7 @@ final class PlanReport {
               + ", "
               + fits(plan.misfit()));
       if (key != null) {
-        table.row("", "built with " + text(key.options()));
+        table.row("", "built with " + key.options());
         key.profiles().forEach(profile -> table.row("", "shapes " + text(profile)));
       }
       if (plan.layers() != null) {
@@ -179,25 +177,6 @@ final class PlanReport {
       return "whether it fits is unknown: there is no usable GPU here";
     }
     return misfit.isEmpty() ? "fits the GPU here" : "does not fit the GPU here: " + misfit;
-  }
-
-  private static String text(PlanOptions options) {
-    List<String> words = new ArrayList<>();
-    words.add("optimization level " + options.optimizationLevel());
-    words.add(
-        options.workspaceLimitBytes() == 0
-            ? "no workspace limit"
-            : "workspace of up to " + InspectCommand.bytes(options.workspaceLimitBytes()));
-    if (options.hardwareCompatibility() != HardwareCompatibilityLevel.NONE) {
-      words.add(
-          "hardware compatibility "
-              + options.hardwareCompatibility().name().toLowerCase(Locale.ROOT).replace('_', '-'));
-    }
-    words.add(options.tf32() ? "TF32" : "no TF32");
-    if (options.refittable()) {
-      words.add("refittable");
-    }
-    return String.join(", ", words);
   }
 
   private static String text(PlanProfile profile) {

@@ -40,7 +40,7 @@ record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce) {
     Map<String, Path> files = new LinkedHashMap<>();
     for (String argument : arguments) {
       TensorSpec spec = spec(argument, signature);
-      Path file = file(argument.substring(spec.name().length() + 1));
+      Path file = file(spec.name(), argument.substring(spec.name().length() + 1));
       if (files.put(spec.name(), file) != null) {
         throw new BadInputException("--input " + spec.name() + " is given twice; give it once");
       }
@@ -114,11 +114,14 @@ record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce) {
       if (isImages(source) && declared > 0) {
         if (rows % declared != 0) {
           throw new BadInputException(
-              "the model takes "
+              "input '"
+                  + served.signature().inputs().get(source.input()).name()
+                  + "' takes "
                   + declared
                   + " images at once, but there are "
                   + rows
-                  + "; give a multiple");
+                  + "; give a multiple of "
+                  + declared);
         }
         return Math.toIntExact(declared);
       }
@@ -188,14 +191,22 @@ record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce) {
             : "no input is named '" + argument.substring(0, split) + "'; " + has(signature));
   }
 
-  private static Path file(String name) throws BadInputException {
+  private static Path file(String input, String name) throws BadInputException {
     if (name.isEmpty()) {
-      throw new BadInputException("--input names no file; write NAME=FILE");
+      throw new BadInputException("--input " + input + "= names no file; write NAME=FILE");
     }
     try {
       return Path.of(name);
     } catch (InvalidPathException e) {
-      throw new BadInputException("'" + name + "' is no path: " + e.getReason(), e);
+      throw new BadInputException(
+          "--input "
+              + input
+              + ": '"
+              + name
+              + "' is no path ("
+              + e.getReason()
+              + "); name a file that is there",
+          e);
     }
   }
 

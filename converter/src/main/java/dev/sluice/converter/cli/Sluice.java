@@ -48,6 +48,7 @@ import picocli.CommandLine.Spec;
 public final class Sluice implements Runnable {
   @Spec private CommandSpec spec;
   private final GpuLibraries.Result gpu;
+  private boolean printed;
 
   private Sluice(GpuLibraries.Result gpu) {
     this.gpu = gpu;
@@ -83,8 +84,14 @@ public final class Sluice implements Runnable {
       PrintWriter out, PrintWriter err, GpuLibraries.Result gpu, List<String> arguments) {
     CommandLine commandLine = commandLine(gpu).setOut(out).setErr(err);
     try {
-      return commandLine.execute(arguments.toArray(String[]::new));
-    } catch (Error e) {
+      int status = commandLine.execute(arguments.toArray(String[]::new));
+      if (status == 0 && out.checkError()) {
+        throw new RunFailedException(
+            "standard output could not be written: the disk is full, or who read it is gone; run it"
+                + " again with it going elsewhere");
+      }
+      return status;
+    } catch (Error | RunFailedException e) {
       return Failures.report(e, commandLine, arguments);
     }
   }
@@ -109,6 +116,16 @@ public final class Sluice implements Runnable {
   /** What a command was started with. */
   static Sluice of(CommandSpec command) {
     return (Sluice) command.root().userObject();
+  }
+
+  /** Notes that a result was printed. */
+  void setPrinted() {
+    printed = true;
+  }
+
+  /** Whether a result was printed. */
+  boolean isPrinted() {
+    return printed;
   }
 
   /** The GPU libraries that it was started with, else those of this machine. */

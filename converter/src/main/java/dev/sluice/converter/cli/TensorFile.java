@@ -64,7 +64,8 @@ final class TensorFile {
       throw new ModelException(
           file, "is no ONNX TensorProto (" + e.getMessage() + "); save it again", e);
     } catch (OutOfMemoryError e) {
-      throw new ModelException(file, "does not fit the Java heap; raise it with -Xmx", e);
+      throw new ModelException(
+          file, "does not fit the Java heap; raise it with SLUICE_JAVA_OPTIONS=-Xmx…", e);
     }
     if (proto.getDataLocation() == TensorProto.DataLocation.EXTERNAL) {
       throw new ModelException(file, "keeps its data in another file; save it with the data in it");
@@ -85,7 +86,10 @@ final class TensorFile {
       }
       return new Tensor(type, shape, null, strings);
     } catch (ArithmeticException e) {
-      throw new ModelException(file, "has an absurd shape; save it again", e);
+      throw new ModelException(
+          file,
+          "has the shape " + proto.getDimsList() + ", larger than any memory; save it again",
+          e);
     }
   }
 

@@ -309,7 +309,7 @@ final class VerifyCommand implements Callable<Integer> {
               + Tensors.text(actual.type(), actual.shape())
               + ", that of the reference "
               + Tensors.text(reference.type(), reference.shape())
-              + "; they can't be compared");
+              + ", so they can't be compared; give samples, or a reference, for which they agree");
     }
     if (actual.type() == ElementType.STRING) {
       output.addTexts(actual.strings().equals(reference.strings()));

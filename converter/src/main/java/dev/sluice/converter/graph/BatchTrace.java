@@ -161,7 +161,7 @@ final class BatchTrace {
     try {
       now = inference.infer(node, before);
     } catch (NativeException e) {
-      throw new BatchFixedException(node, "nothing is known of it: " + e.getMessage());
+      throw new BatchFixedException(node, "ONNX Runtime tells no shapes of it: " + e.getMessage());
     }
     if (Graph.taken(node).stream().allMatch(this::isSame)) {
       put(node, now, now);

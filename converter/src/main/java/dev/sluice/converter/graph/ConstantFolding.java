@@ -27,6 +27,14 @@ public final class ConstantFolding implements Rewrite {
   /** Largest constant that is made or computed with. */
   static final long MAX_BYTES = 64 << 10;
 
+  /** What is computed tells further shapes: rounds until nothing is left. */
+  private static final int MAX_ROUNDS = 8;
+
+  /**
+   * Where shapes are all that is asked for, however many layers take theirs from the one before.
+   */
+  private static final int MAX_SHAPE_ROUNDS = 100;
+
   private static final Set<String> QUANTIZATION =
       Set.of("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear");
 
@@ -38,14 +46,20 @@ public final class ConstantFolding implements Rewrite {
     return "constant folding";
   }
 
-  /** What is computed tells further shapes: rounds until nothing is left. */
-  private static final int MAX_ROUNDS = 8;
-
   @Override
   public Result apply(Graph graph, NewWeights weights) {
+    return folded(graph, MAX_ROUNDS);
+  }
+
+  /** A graph in which everything is computed that follows from constants and fixed shapes. */
+  static Graph computed(Graph graph) {
+    return folded(graph, MAX_SHAPE_ROUNDS).graph();
+  }
+
+  private static Result folded(Graph graph, int rounds) {
     Result result = round(graph);
     List<String> changes = new ArrayList<>(result.changes());
-    for (int i = 1; i < MAX_ROUNDS && !result.changes().isEmpty(); i++) {
+    for (int i = 1; i < rounds && !result.changes().isEmpty(); i++) {
       result = round(result.graph());
       changes.addAll(result.changes());
     }
@@ -185,12 +199,19 @@ public final class ConstantFolding implements Rewrite {
     return dims == null ? null : shape(node, dims);
   }
 
-  /** What Shape or Size gives for a value of this shape; null for another operator. */
+  /**
+   * What Shape or Size gives for a value of this shape; null for another operator, and for a size
+   * that no number holds.
+   */
   static TensorProto shape(NodeProto node, long[] dims) {
     TensorProto.Builder tensor =
         TensorProto.newBuilder().setName(node.getOutput(0)).setDataType(ElementType.INT64.code());
     if (node.getOpType().equals("Size")) {
-      return tensor.addInt64Data(Arrays.stream(dims).reduce(1, Math::multiplyExact)).build();
+      try {
+        return tensor.addInt64Data(Arrays.stream(dims).reduce(1, Math::multiplyExact)).build();
+      } catch (ArithmeticException e) {
+        return null;
+      }
     }
     if (!node.getOpType().equals("Shape")) {
       return null;

@@ -4,44 +4,49 @@ import dev.sluice.bindings.ElementType;
 import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.converter.onnx.proto.Onnx.GraphProto;
 import dev.sluice.converter.onnx.proto.Onnx.ModelProto;
-import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
 import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
 import dev.sluice.converter.onnx.proto.Onnx.TensorShapeProto;
 import dev.sluice.converter.onnx.proto.Onnx.ValueInfoProto;
 import dev.sluice.engine.Shape;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalLong;
 
 /**
  * How many operations on numbers a model takes, per node, for inputs of given shapes. Shapes of
  * everything in between are ONNX Runtime's own inference. {@link NodeFlops} says what counts: a
  * multiplication and the addition that follows it are two.
  *
+ * <p>Nodes that call a function of the model, or run a subgraph, are counted by what is inside:
+ * each call at the shapes that it is made with, of an If the heavier branch, of a Loop and a Scan
+ * the body as often as it runs, where that is known without a run.
+ *
  * <p>Thread safety: immutable.
  *
  * @param layers every node that was counted, the heaviest first
  * @param notCounted nodes whose operations are not known, as messages name them, with the reason
+ * @param remarks nodes that run subgraphs, as messages name them, with how these were counted
  */
-public record FlopCount(List<Layer> layers, List<String> notCounted) {
+public record FlopCount(List<Layer> layers, List<String> notCounted, List<String> remarks) {
   /**
    * A node.
    *
-   * @param name its name, or that of its first output
+   * @param name its name, or that of its first output; inside of another node that one's name and a
+   *     slash come first
    * @param operator its operator, with the domain where that is not the standard's
    * @param output the shape of the first output that it has
-   * @param flops operations
+   * @param runs how often it runs
+   * @param flops operations of all its runs
    * @param parameters elements of the constants that it takes
    */
-  public record Layer(String name, String operator, Shape output, long flops, long parameters) {}
+  public record Layer(
+      String name, String operator, Shape output, long runs, long flops, long parameters) {}
 
   /** Copies the lists. */
   public FlopCount {
     layers = List.copyOf(layers);
     notCounted = List.copyOf(notCounted);
+    remarks = List.copyOf(remarks);
   }
 
   /**
@@ -53,34 +58,7 @@ public record FlopCount(List<Layer> layers, List<String> notCounted) {
    * @throws UnsupportedOperationException when a value has an element type that has no name here
    */
   public static FlopCount of(OnnxModel model, Map<String, Shape> shapes) {
-    Graph graph = Graph.of(withInputs(model.proto(), shapes));
-    List<Layer> layers = new ArrayList<>();
-    List<String> notCounted = new ArrayList<>();
-    for (NodeProto node : graph.nodes()) {
-      String operator =
-          Graph.isStandard(node) ? node.getOpType() : node.getDomain() + "::" + node.getOpType();
-      OptionalLong flops;
-      try {
-        flops = NodeFlops.of(graph, node);
-      } catch (ArithmeticException e) {
-        flops = OptionalLong.empty(); // more than a long holds
-      }
-      String first = node.getOutputList().stream().filter(o -> !o.isEmpty()).findFirst().orElse("");
-      long[] output = graph.staticDims(first);
-      if (flops.isEmpty() || (output == null && flops.getAsLong() > 0)) {
-        notCounted.add(OnnxModel.describe(node));
-        continue;
-      }
-      layers.add(
-          new Layer(
-              node.getName().isEmpty() ? first : node.getName(),
-              operator,
-              output == null ? Shape.of() : Shape.of(output),
-              flops.getAsLong(),
-              parameters(graph, node)));
-    }
-    layers.sort(Comparator.comparingLong(Layer::flops).reversed());
-    return new FlopCount(layers, notCounted);
+    return FlopCounter.count(Graph.of(withInputs(model.proto(), shapes)));
   }
 
   /** All operations together. */
@@ -118,17 +96,6 @@ public record FlopCount(List<Layer> layers, List<String> notCounted) {
       }
     }
     return sizeBytes;
-  }
-
-  private static long parameters(Graph graph, NodeProto node) {
-    long parameters = 0;
-    for (String input : node.getInputList()) {
-      TensorProto tensor = graph.initializers().get(input);
-      if (tensor != null) {
-        parameters += tensor.getDimsList().stream().reduce(1L, Math::multiplyExact);
-      }
-    }
-    return parameters;
   }
 
   private static ModelProto withInputs(ModelProto model, Map<String, Shape> shapes) {

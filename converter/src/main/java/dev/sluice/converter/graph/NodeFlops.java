@@ -6,7 +6,6 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalLong;
 import java.util.Set;
 
 /**
@@ -28,12 +27,14 @@ import java.util.Set;
 final class NodeFlops {
   private static final Set<String> NONE =
       Set.of(
-          ("BitCast Cast CastLike CenterCropPad Col2Im Compress Concat Constant ConstantOfShape"
-                  + " DepthToSpace Dropout Expand EyeLike Flatten Gather GatherElements GatherND"
-                  + " Identity ImageDecoder NonZero OneHot Pad Range Reshape ReverseSequence Scatter"
-                  + " ScatterElements ScatterND Shape Size Slice SpaceToDepth Split Squeeze"
-                  + " StringConcat StringNormalizer StringSplit TensorScatter Tile Transpose Trilu"
-                  + " Unsqueeze Where")
+          ("BitCast Cast CastLike CenterCropPad Col2Im Compress Concat ConcatFromSequence Constant"
+                  + " ConstantOfShape DepthToSpace Dropout Expand EyeLike Flatten Gather"
+                  + " GatherElements GatherND Identity ImageDecoder NonZero OneHot Optional"
+                  + " OptionalGetElement OptionalHasElement Pad Range Reshape ReverseSequence Scatter"
+                  + " ScatterElements ScatterND SequenceAt SequenceConstruct SequenceEmpty"
+                  + " SequenceErase SequenceInsert SequenceLength Shape Size Slice SpaceToDepth"
+                  + " Split SplitToSequence Squeeze StringConcat StringNormalizer StringSplit"
+                  + " TensorScatter Tile Transpose Trilu Unsqueeze Where")
               .split(" ", -1));
 
   private static final Set<String> ELEMENTWISE =
@@ -45,6 +46,8 @@ final class NodeFlops {
                   + " Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Sub Swish Tan Tanh"
                   + " ThresholdedRelu Xor")
               .split(" ", -1));
+
+  private static final String UNKNOWN_OPERATOR = "of this operator nothing is known here";
 
   /** Operations per element of what is taken. */
   private static final Map<String, Integer> PER_INPUT = new HashMap<>();
@@ -99,72 +102,72 @@ final class NodeFlops {
   /**
    * Counts.
    *
-   * @return nothing where a shape is not known, or the operator is not
-   * @throws ArithmeticException when the number does not fit
+   * @param node without subgraphs, and no call of a function
+   * @throws NotCountedException when a shape is not known, the operator is not, or the number does
+   *     not fit
    */
-  static OptionalLong of(Graph graph, NodeProto node) {
-    boolean known = Graph.isStandard(node) || node.getDomain().equals("com.microsoft");
-    if (!known || Graph.hasSubgraphs(node)) {
-      return OptionalLong.empty();
+  static long of(Graph graph, NodeProto node) throws NotCountedException {
+    if (!Graph.isStandard(node) && !node.getDomain().equals("com.microsoft")) {
+      throw new NotCountedException(UNKNOWN_OPERATOR);
     }
     try {
       return new NodeFlops(graph, node).count();
-    } catch (UnknownShapeException e) {
-      return OptionalLong.empty();
+    } catch (ArithmeticException e) {
+      throw new NotCountedException(NotCountedException.TOO_MANY, e);
     }
   }
 
-  /** A shape that the count needs is not known. */
-  private static final class UnknownShapeException extends Exception {
-    private static final long serialVersionUID = 1;
-  }
-
-  private OptionalLong count() throws UnknownShapeException {
+  private long count() throws NotCountedException {
     String operator = node.getOpType();
     if (NONE.contains(operator)) {
-      return OptionalLong.of(0);
+      return 0;
     }
     if (ELEMENTWISE.contains(operator)) {
-      return OptionalLong.of(outputElements());
+      return outputElements();
     }
     Integer perInput = PER_INPUT.get(operator);
     if (perInput != null) {
-      return OptionalLong.of(Math.multiplyExact(perInput, elements(input(0))));
+      return Math.multiplyExact(perInput, elements(input(0)));
     }
     return switch (operator) {
       case "Sum", "Mean", "Max", "Min" ->
-          OptionalLong.of(
-              Math.multiplyExact(Math.max(1, node.getInputCount() - 1), outputElements()));
-      case "Conv", "ConvInteger", "FusedConv", "NhwcFusedConv" -> OptionalLong.of(convolution(1));
-      case "QLinearConv" -> OptionalLong.of(convolution(3));
-      case "ConvTranspose" -> OptionalLong.of(transposedConvolution());
+          Math.multiplyExact(Math.max(1, node.getInputCount() - 1), outputElements());
+      case "Conv", "ConvInteger", "FusedConv", "NhwcFusedConv" -> convolution(1);
+      case "QLinearConv" -> convolution(3);
+      case "ConvTranspose" -> transposedConvolution();
       case "MatMul",
           "MatMulInteger",
           "QLinearMatMul",
           "FusedMatMul",
           "DynamicQuantizeMatMul",
           "MatMulIntegerToFloat" ->
-          OptionalLong.of(product());
-      case "MatMulNBits" ->
-          OptionalLong.of(Math.multiplyExact(2 * integer("K", 0), outputElements()));
-      case "Gemm", "QGemm" -> OptionalLong.of(gemm());
+          product();
+      case "MatMulNBits" -> elements(2, integer("K", 0), outputElements());
+      case "Gemm", "QGemm" -> gemm();
       case "Einsum" -> einsum();
       case "AveragePool", "MaxPool", "LpPool", "QLinearAveragePool" ->
-          OptionalLong.of(Math.multiplyExact(outputElements(), elements(integers("kernel_shape"))));
-      case "LSTM", "GRU", "RNN" -> OptionalLong.of(recurrent());
-      case "Attention" -> OptionalLong.of(Graph.isStandard(node) ? attention() : fusedAttention());
-      case "MultiHeadAttention" -> OptionalLong.of(attention());
+          Math.multiplyExact(outputElements(), elements(integers("kernel_shape")));
+      case "LSTM", "GRU", "RNN" -> recurrent();
+      case "Attention" -> Graph.isStandard(node) ? attention() : fusedAttention();
+      case "MultiHeadAttention" -> attention();
       case "LRN" ->
-          OptionalLong.of(Math.multiplyExact(2 * integer("size", 1) + 3, outputElements()));
-      case "Resize", "Upsample" -> OptionalLong.of(resize());
-      default -> OptionalLong.empty();
+          Math.multiplyExact(Math.addExact(elements(2, integer("size", 1)), 3), outputElements());
+      case "Resize", "Upsample" -> resize();
+      default -> throw new NotCountedException(UNKNOWN_OPERATOR);
     };
   }
 
-  private long[] input(int index) throws UnknownShapeException {
-    long[] dims = index < node.getInputCount() ? graph.staticDims(node.getInput(index)) : null;
+  private long[] input(int index) throws NotCountedException {
+    if (index >= node.getInputCount()) {
+      throw new NotCountedException("its input " + index + " is missing");
+    }
+    return dims(node.getInput(index));
+  }
+
+  private long[] dims(String value) throws NotCountedException {
+    long[] dims = graph.staticDims(value);
     if (dims == null) {
-      throw new UnknownShapeException();
+      throw NotCountedException.unknownShape(value);
     }
     return dims;
   }
@@ -173,16 +176,12 @@ final class NodeFlops {
     return index < node.getInputCount() && !node.getInput(index).isEmpty();
   }
 
-  private long outputElements() throws UnknownShapeException {
+  private long outputElements() throws NotCountedException {
     return elements(output());
   }
 
-  private long[] output() throws UnknownShapeException {
-    long[] dims = node.getOutputCount() == 0 ? null : graph.staticDims(node.getOutput(0));
-    if (dims == null) {
-      throw new UnknownShapeException();
-    }
-    return dims;
+  private long[] output() throws NotCountedException {
+    return dims(node.getOutputCount() == 0 ? "" : node.getOutput(0));
   }
 
   private static long elements(long... dims) {
@@ -190,96 +189,106 @@ final class NodeFlops {
   }
 
   /** Weights [M, C/group, k...]: each result is a sum of C/group x k... products, and a bias. */
-  private long convolution(int weights) throws UnknownShapeException {
+  private long convolution(int weights) throws NotCountedException {
     long[] kernel = input(weights);
     long products = elements(Arrays.copyOfRange(kernel, 1, kernel.length));
     boolean bias = node.getOpType().equals("QLinearConv") ? hasInput(8) : hasInput(2);
     boolean biased = bias && !node.getOpType().equals("ConvInteger");
-    return Math.multiplyExact(outputElements(), 2 * products + (biased ? 1 : 0));
+    return Math.multiplyExact(
+        outputElements(), Math.addExact(elements(2, products), biased ? 1 : 0));
   }
 
   /** Weights [C, M/group, k...]: each element taken goes into M/group x k... sums. */
-  private long transposedConvolution() throws UnknownShapeException {
+  private long transposedConvolution() throws NotCountedException {
     long[] kernel = input(1);
     long products = elements(Arrays.copyOfRange(kernel, 1, kernel.length));
     return Math.addExact(
-        Math.multiplyExact(elements(input(0)), 2 * products), hasInput(2) ? outputElements() : 0);
+        elements(2, elements(input(0)), products), hasInput(2) ? outputElements() : 0);
   }
 
-  private long product() throws UnknownShapeException {
+  private long product() throws NotCountedException {
     long[] left = input(0);
     if (left.length == 0) {
-      throw new UnknownShapeException();
+      throw new NotCountedException("'" + node.getInput(0) + "' is a scalar");
     }
     boolean turned = left.length > 1 && integer("transA", 0) != 0;
     long inner = turned ? left[left.length - 2] : left[left.length - 1];
-    return Math.multiplyExact(2 * inner, outputElements());
+    return elements(2, inner, outputElements());
   }
 
-  private long gemm() throws UnknownShapeException {
+  private long gemm() throws NotCountedException {
     long third = node.getOpType().equals("Gemm") && hasInput(2) ? outputElements() : 0;
     return Math.addExact(product(), third);
   }
 
   /** Each combination of labels is one product of all operands, added to a sum. */
-  private OptionalLong einsum() throws UnknownShapeException {
+  private long einsum() throws NotCountedException {
     String equation = text("equation").replace(" ", "");
     List<String> operands = List.of(equation.split("->", -1)[0].split(",", -1));
     if (equation.contains(".") || operands.size() != node.getInputCount()) {
-      return OptionalLong.empty();
+      throw uncountedEquation();
     }
     Map<Character, Long> extents = new HashMap<>();
     for (int i = 0; i < operands.size(); i++) {
       long[] dims = input(i);
       if (dims.length != operands.get(i).length()) {
-        return OptionalLong.empty();
+        throw uncountedEquation();
       }
       for (int axis = 0; axis < dims.length; axis++) {
         extents.put(operands.get(i).charAt(axis), dims[axis]);
       }
     }
     long all = extents.values().stream().reduce(1L, Math::multiplyExact);
-    return OptionalLong.of(Math.multiplyExact(operands.size(), all));
+    return Math.multiplyExact(operands.size(), all);
+  }
+
+  private NotCountedException uncountedEquation() {
+    return new NotCountedException(
+        "of equations like '" + text("equation") + "' nothing is known here");
   }
 
   /** X [T, B, I] with W [D, gates x H, I] and R [D, gates x H, H]: both products at each step. */
-  private long recurrent() throws UnknownShapeException {
+  private long recurrent() throws NotCountedException {
     long[] x = input(0);
     if (x.length != 3) {
-      throw new UnknownShapeException();
+      throw otherForm();
     }
     long weights = Math.addExact(elements(input(1)), elements(input(2)));
-    return Math.multiplyExact(2 * x[0] * x[1], weights);
+    return elements(2, x[0], x[1], weights);
   }
 
   /**
    * Q and V [B, S, N x H] or [B, N, S, H]: for each query the product with every key, and the sum
    * of every value.
    */
-  private long attention() throws UnknownShapeException {
+  private long attention() throws NotCountedException {
     long[] query = input(0);
     long[] key = input(1);
     if (query.length != key.length || query.length < 3 || query.length > 4 || hasInput(4)) {
-      throw new UnknownShapeException();
+      throw otherForm();
     }
     long keys = key[key.length - 2];
-    return Math.multiplyExact(2 * keys, Math.addExact(elements(query), outputElements()));
+    return elements(2, keys, Math.addExact(elements(query), outputElements()));
   }
 
   /** Input [B, S, I] with weights [I, 3 x H]: the projections, and the attention of H columns. */
-  private long fusedAttention() throws UnknownShapeException {
+  private long fusedAttention() throws NotCountedException {
     long[] x = input(0);
     long[] weights = input(1);
     if (x.length != 3 || weights.length != 2) {
-      throw new UnknownShapeException();
+      throw otherForm();
     }
-    long projections = Math.multiplyExact(2 * elements(x), weights[1]);
-    long attended = Math.multiplyExact(2 * x[1], 2 * outputElements());
+    long projections = elements(2, elements(x), weights[1]);
+    long attended = elements(4, x[1], outputElements());
     return Math.addExact(projections, attended);
   }
 
+  private static NotCountedException otherForm() {
+    return new NotCountedException("its inputs are of a form of which nothing is known here");
+  }
+
   /** Between neighbours: a product and a sum for each of the corners. */
-  private long resize() throws UnknownShapeException {
+  private long resize() throws NotCountedException {
     String mode = text("mode");
     if (mode.isEmpty() || mode.equals("nearest")) {
       return 0;
@@ -288,9 +297,10 @@ final class NodeFlops {
     long[] to = output();
     long corners = 1;
     for (int axis = 0; axis < to.length; axis++) {
-      corners *= from[axis] == to[axis] ? 1 : mode.equals("cubic") ? 4 : 2;
+      int each = from[axis] == to[axis] ? 1 : mode.equals("cubic") ? 4 : 2;
+      corners = Math.multiplyExact(corners, each);
     }
-    return Math.multiplyExact(2 * corners, elements(to));
+    return elements(2, corners, elements(to));
   }
 
   private AttributeProto attribute(String name) {

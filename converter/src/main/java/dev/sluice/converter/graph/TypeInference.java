@@ -126,6 +126,9 @@ final class TypeInference {
       }
     }
     Set<String> shown = new HashSet<>(given);
+    Set<String> names = new HashSet<>(given);
+    source.getInitializerList().forEach(tensor -> names.add(tensor.getName()));
+    source.getNodeList().forEach(node -> names.addAll(node.getOutputList()));
     for (NodeProto node : source.getNodeList()) {
       TensorProto constant = constant(node);
       if (constant != null && isLarge(constant)) {
@@ -133,7 +136,7 @@ final class TypeInference {
         shown.add(node.getOutput(0));
         continue;
       }
-      graph.addNode(node);
+      sized(node, names).forEach(graph::addNode);
       for (String output : node.getOutputList()) {
         if (!output.isEmpty() && shown.add(output)) {
           // Without a type: ONNX Runtime says which it has.
@@ -145,6 +148,37 @@ final class TypeInference {
       graph.addAllOutput(source.getOutputList());
     }
     return model.toBuilder().setGraph(graph).build();
+  }
+
+  /**
+   * What stands for a node. ONNX Runtime 1.29.0 infers that the Size of a Shape is the product of
+   * its elements, where it is their number. Of a ReduceProd it infers no elements.
+   *
+   * @param names of all values; what is new is added
+   */
+  private static List<NodeProto> sized(NodeProto node, Set<String> names) {
+    if (!Graph.isStandard(node)
+        || !node.getOpType().equals("Size")
+        || node.getInputCount() != 1
+        || node.getOutputCount() != 1) {
+      return List.of(node);
+    }
+    String dims = node.getOutput(0) + "/dims";
+    while (!names.add(dims)) {
+      dims += "_";
+    }
+    return List.of(
+        node.toBuilder().setName("").setOpType("Shape").setOutput(0, dims).build(),
+        NodeProto.newBuilder()
+            .setOpType("ReduceProd")
+            .addInput(dims)
+            .addOutput(node.getOutput(0))
+            .addAttribute(
+                AttributeProto.newBuilder()
+                    .setName("keepdims")
+                    .setType(AttributeProto.AttributeType.INT)
+                    .setI(0))
+            .build());
   }
 
   /** The tensor that a Constant node holds, or null. */
@@ -198,6 +232,24 @@ final class TypeInference {
         name,
         tensor.getDataType(),
         tensor.getDimsList().stream().mapToLong(Long::longValue).toArray());
+  }
+
+  /** A value as it was inferred, of any name. */
+  static ValueInfoProto declared(OnnxModel.Value value) {
+    int type = value.type().code();
+    if (!value.isRanked() || value.shape().isStatic()) {
+      return declared("", type, value.isRanked() ? value.shape().dims() : null);
+    }
+    TensorShapeProto.Builder shape = TensorShapeProto.newBuilder();
+    for (OnnxModel.Dim dim : value.dims()) {
+      shape.addDim(
+          dim.extent() >= 0
+              ? TensorShapeProto.Dimension.newBuilder().setDimValue(dim.extent())
+              : TensorShapeProto.Dimension.newBuilder().setDimParam(dim.symbol()));
+    }
+    ValueInfoProto.Builder declared = declared("", type, null).toBuilder();
+    declared.getTypeBuilder().getTensorTypeBuilder().setShape(shape);
+    return declared.build();
   }
 
   /** A value of a static shape, or of an unknown one where {@code dims} is null. */

@@ -62,7 +62,7 @@ final class Caller implements Runnable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } catch (RuntimeException | Error e) {
-      fail(e.toString());
+      fail(e.getMessage() == null ? e.toString() : e.getMessage());
     } finally {
       request.close();
     }

@@ -60,7 +60,7 @@ public final class ModelReader {
     try {
       boolean large = before.sizeBytes() >= CUT_FILE_BYTES;
       byte[] bytes = large ? cut(file, before) : read(file, before);
-      ModelProto proto = checked(file, bytes, large ? " beside the weights" : "");
+      ModelProto proto = checked(file, bytes, large ? " that are no weights" : "");
       return new OnnxModel(file, InnerTensors.inlined(file, proto));
     } catch (OutOfMemoryError e) {
       throw tooLarge(file, before.sizeBytes(), e);
@@ -78,7 +78,7 @@ public final class ModelReader {
       } catch (WeightCutter.MalformedException e) {
         throw new ModelException(
             file,
-            "byte " + e.position() + " of " + whole.byteSize() + ": " + describe(ends(whole)),
+            Kind.of(ends(whole)).message("byte " + e.position() + " of " + whole.byteSize(), ""),
             e);
       }
       state.check(file, file, null);
@@ -109,7 +109,12 @@ public final class ModelReader {
 
   private static ModelException tooLarge(Path file, long sizeBytes, OutOfMemoryError e) {
     return new ModelException(
-        file, "of " + sizeBytes + " bytes does not fit the Java heap; raise it with -Xmx", e);
+        file,
+        "the model of "
+            + sizeBytes
+            + " bytes does not fit the Java heap; raise it with -Xmx (SLUICE_JAVA_OPTIONS=-Xmx8g for"
+            + " the command)",
+        e);
   }
 
   /**
@@ -129,11 +134,11 @@ public final class ModelReader {
 
   private static ModelProto checked(Path file, byte[] bytes, String part) throws ModelException {
     ModelProto proto = parse(file, bytes, part);
-    if (!proto.hasGraph()
-        || proto.getGraph().getOutputCount() == 0
-        || !proto.hasIrVersion()
-        || proto.getIrVersion() < 1) {
-      throw new ModelException(file, describe(bytes));
+    if (!proto.hasGraph() || !proto.hasIrVersion() || proto.getIrVersion() < 1) {
+      throw new ModelException(file, Kind.of(bytes).message());
+    }
+    if (proto.getGraph().getOutputCount() == 0) {
+      throw new ModelException(file, "the graph has no outputs; " + Kind.DAMAGED.remedy());
     }
     GraphRules.check(file, proto);
     return proto;
@@ -147,48 +152,77 @@ public final class ModelReader {
     try {
       return ModelProto.parseFrom(in);
     } catch (InvalidProtocolBufferException e) {
-      String kind = describe(bytes);
+      String place =
+          "byte " + Math.min(in.getTotalBytesRead(), bytes.length) + " of " + bytes.length + part;
+      // The parser has no other sign of it.
+      boolean nested = String.valueOf(e.getMessage()).contains("nesting");
       throw new ModelException(
           file,
-          "byte "
-              + Math.min(in.getTotalBytesRead(), bytes.length)
-              + " of "
-              + bytes.length
-              + part
-              + ": "
-              + kind
-              + " ("
-              + e.getMessage()
-              + ")",
+          nested
+              ? place
+                  + ": messages are nested more than "
+                  + MAX_NESTING
+                  + " deep, a subgraph takes three; export the model with fewer loops and branches"
+                  + " inside of each other"
+              : Kind.of(bytes).message(place, String.valueOf(e.getMessage())),
           e);
     } catch (IOException e) {
       throw new AssertionError("an array was read, not a file", e);
     }
   }
 
-  /** What the file looks like and what to do. */
-  private static String describe(byte[] bytes) {
-    if (bytes.length == 0) {
-      return "the file is empty; export the model again";
+  /**
+   * What a file that is no model looks like.
+   *
+   * @param what it seems to be
+   * @param remedy what to do
+   */
+  private record Kind(String what, String remedy) {
+    private static final Kind NONE = new Kind("this is no ONNX model", "export the model to ONNX");
+
+    private static final Kind DAMAGED =
+        new Kind(
+            "the file starts like an ONNX model, but is cut off or damaged",
+            "copy or export it again");
+
+    /** Looks at the first bytes, and for a package at the last ones, too. */
+    static Kind of(byte[] bytes) {
+      if (bytes.length == 0) {
+        return new Kind("the file is empty", "export the model again");
+      }
+      if (startsWith(bytes, "PK\3\4")) {
+        String tail = new String(bytes, StandardCharsets.ISO_8859_1);
+        return tail.contains("Sluice package, format ")
+            ? new Kind(
+                "this is a package already, not an ONNX model",
+                "give it to 'sluice run' or 'inspect'")
+            : new Kind(
+                "this is a ZIP file (PyTorch and Keras use those), not an ONNX model",
+                "export it to ONNX");
+      }
+      if (isText(bytes)) {
+        return startsWith(bytes, "version https://git-lfs")
+            ? new Kind(
+                "this is a Git LFS pointer, not the model itself", "fetch it with 'git lfs pull'")
+            : new Kind("this is a text, not an ONNX model", "name a file that ends in .onnx");
+      }
+      if (startsWith(bytes, "\u0089HDF")) {
+        return new Kind(
+            "this is an HDF5 file (Keras uses those), not an ONNX model", "export it to ONNX");
+      }
+      return bytes.length > 2 && bytes[0] == 8 && bytes[1] > 0 && bytes[1] < 64 ? DAMAGED : NONE;
     }
-    if (startsWith(bytes, "PK\3\4")) {
-      String tail = new String(bytes, StandardCharsets.ISO_8859_1);
-      return tail.contains("Sluice package, format ")
-          ? "this is a package already, not an ONNX model; give it to 'sluice run' or 'inspect'"
-          : "this is a ZIP file (PyTorch and Keras use those), not an ONNX model; export it to ONNX";
+
+    /** Where a file can't be read on: of use where it is meant to be a model, noise elsewhere. */
+    String message(String place, String why) {
+      return equals(DAMAGED) || equals(NONE)
+          ? place + ": " + what + (why.isEmpty() ? "" : " (" + why + ")") + "; " + remedy
+          : message();
     }
-    if (isText(bytes)) {
-      return startsWith(bytes, "version https://git-lfs")
-          ? "this is a Git LFS pointer, not the model itself; fetch it with 'git lfs pull'"
-          : "this is a text, not an ONNX model; name a file that ends in .onnx";
+
+    String message() {
+      return what + "; " + remedy;
     }
-    if (startsWith(bytes, "\u0089HDF")) {
-      return "this is an HDF5 file (Keras uses those), not an ONNX model; export it to ONNX";
-    }
-    if (bytes.length > 2 && bytes[0] == 8 && bytes[1] > 0 && bytes[1] < 64) {
-      return "starts like an ONNX model, but is cut off or damaged; copy or export it again";
-    }
-    return "this is no ONNX model; export the model to ONNX";
   }
 
   private static boolean isText(byte[] bytes) {

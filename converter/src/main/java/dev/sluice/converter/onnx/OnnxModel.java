@@ -261,13 +261,15 @@ public final class OnnxModel {
     }
   }
 
-  /** A node as messages name it: its name, or else its first output. */
+  /** A node as messages name it: its name, or else its first output, and its operator. */
   public static String describe(NodeProto node) {
     String name = node.getName();
     if (name.isEmpty()) {
       name = node.getOutputList().stream().filter(o -> !o.isEmpty()).findFirst().orElse("");
     }
-    return "'" + name + "' (" + node.getOpType() + ")";
+    boolean standard = node.getDomain().isEmpty() || node.getDomain().equals("ai.onnx");
+    String operator = standard ? node.getOpType() : node.getDomain() + "::" + node.getOpType();
+    return "'" + name + "' (" + operator + ")";
   }
 
   /** Visits a graph, then its subgraphs; reading has bounded how deep they are nested. */
@@ -303,11 +305,21 @@ public final class OnnxModel {
       if (!value.isRanked()) {
         throw new ModelException(
             file,
-            "the " + kind + " '" + value.name() + "' has no declared shape; run shape inference");
+            "the "
+                + kind
+                + " '"
+                + value.name()
+                + "' has no declared shape; export the model with it");
       }
       specs.add(new TensorSpec(value.name(), value.type(), value.shape()));
     }
     return specs;
+  }
+
+  /** The number of an element type, and its name where the standard has one. */
+  static String typeName(int code) {
+    TensorProto.DataType type = TensorProto.DataType.forNumber(code);
+    return type == null ? code + "" : code + " (" + type + ")";
   }
 
   private Value value(ValueInfoProto info, String kind) throws ModelException {
@@ -342,7 +354,7 @@ public final class OnnxModel {
           file,
           who
               + "has the element type "
-              + type.getTensorType().getElemType()
+              + typeName(type.getTensorType().getElemType())
               + ", which ONNX Runtime's CPU does not take; export it with another type",
           e);
     }

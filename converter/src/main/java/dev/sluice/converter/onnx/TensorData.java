@@ -177,7 +177,10 @@ public final class TensorData {
   public Shape shape(TensorProto tensor) throws ModelException {
     for (long dim : tensor.getDimsList()) {
       if (dim < 0) {
-        throw refuse(tensor, "has the shape " + tensor.getDimsList() + "; export it again", null);
+        throw refuse(
+            tensor,
+            "has the shape " + tensor.getDimsList() + ", with a negative extent; export it again",
+            null);
       }
     }
     return Shape.of(tensor.getDimsList().stream().mapToLong(Long::longValue).toArray());
@@ -189,7 +192,11 @@ public final class TensorData {
       return ElementType.ofCode(tensor.getDataType());
     } catch (IllegalArgumentException e) {
       throw refuse(
-          tensor, "has the element type " + tensor.getDataType() + ", which no backend takes", e);
+          tensor,
+          "has the element type "
+              + OnnxModel.typeName(tensor.getDataType())
+              + ", which no backend takes; export it with another type",
+          e);
     }
   }
 
@@ -292,7 +299,11 @@ public final class TensorData {
     try (FileChannel channel = FileChannel.open(model, StandardOpenOption.READ)) {
       FileState state = FileState.of(model);
       if (!location.equals(own(state))) {
-        throw refuse(tensor, "was changed while it was read; try again", null);
+        throw refuse(
+            tensor,
+            "lies in the model's file, which was changed while it was read; try again when nothing"
+                + " writes to it",
+            null);
       }
       mapped.putIfAbsent(model, state);
       return channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
@@ -307,25 +318,44 @@ public final class TensorData {
       Path relative = Path.of(location);
       file = folder.resolve(relative).normalize();
       if (location.isEmpty() || relative.isAbsolute() || !file.startsWith(folder)) {
-        throw refuse(tensor, "is kept in '" + location + "', outside of the model's folder", null);
+        throw refuse(
+            tensor,
+            "is kept in '"
+                + location
+                + "', outside of the model's folder, where no model is trusted to look; put the file"
+                + " beside the model, and export it with that name",
+            null);
       }
     } catch (InvalidPathException e) {
-      throw refuse(tensor, "is kept in '" + location + "', which is no path", e);
+      throw refuse(tensor, "is kept in '" + location + "', which is no path; export it again", e);
     }
     if (!Files.isRegularFile(file)) {
       throw refuse(
-          tensor, "is kept in '" + location + "', which is not there; copy it beside", null);
+          tensor,
+          "is kept in '" + location + "', which is not there; copy the file beside the model",
+          null);
     }
     Path real = file.toRealPath();
     if (!real.startsWith(folder)) {
-      throw refuse(tensor, "is kept in '" + location + "', a link out of the model's folder", null);
+      throw refuse(
+          tensor,
+          "is kept in '"
+              + location
+              + "', a link out of the model's folder; put the file itself in its place",
+          null);
     }
     // A link that is put in the place of what was checked is not followed.
     try (FileChannel channel =
         FileChannel.open(real, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
       FileState state = FileState.of(real);
       if (state.sizeBytes() != channel.size()) {
-        throw refuse(tensor, "is kept in '" + location + "', which changes; try again", null);
+        throw refuse(
+            tensor,
+            "is kept in '"
+                + location
+                + "', which was changed while it was read; try again when"
+                + " nothing writes to it",
+            null);
       }
       mapped.putIfAbsent(real, state);
       return channel.map(FileChannel.MapMode.READ_ONLY, 0, state.sizeBytes(), arena);

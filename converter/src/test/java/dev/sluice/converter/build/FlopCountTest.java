@@ -145,7 +145,8 @@ class FlopCountTest {
   void dynamicExtentsAreThoseThatAreGiven() throws Exception {
     ModelProto model = OnnxGraphs.matMul(6).model();
     assertThat(count(model, Map.of("x", Shape.of(7, 20))).total()).isEqualTo(7 * 6 * 2 * 20);
-    assertThat(count(model, Map.of()).notCounted()).containsExactly("'MatMul0' (MatMul)");
+    assertThat(count(model, Map.of()).notCounted())
+        .containsExactly("'MatMul0' (MatMul): the shape of 'x' is not known before a run");
   }
 
   @Test
@@ -171,7 +172,61 @@ class FlopCountTest {
             Map.entry("MatMul", 2L * 5 * 20 * 30),
             Map.entry("Sigmoid", 150L),
             Map.entry("Tanh", 100L));
-    assertThat(counted.notCounted()).containsExactly("'TopK3' (TopK)");
+    assertThat(counted.notCounted())
+        .containsExactly("'TopK3' (TopK): of this operator nothing is known here");
+  }
+
+  /** Each layer flattens by the shape of what the one before gave, as older exporters write it. */
+  @Test
+  void shapesThatFollowFromShapesAreKnown() throws Exception {
+    OnnxGraphs graph = new OnnxGraphs().input("v0", FLOAT, 5, 4, 3);
+    int layers = 12;
+    for (int i = 0; i < layers; i++) {
+      graph
+          .node("Shape", List.of("v" + i), List.of("dims" + i))
+          .node("Size", List.of("dims" + i), List.of("rank" + i))
+          .node("Range", List.of("zero", "rank" + i, "one"), List.of("axes" + i))
+          .node("Gather", List.of("dims" + i, "axes" + i), List.of("all" + i))
+          .node("Reshape", List.of("v" + i, "all" + i), List.of("w" + i))
+          .node("Tanh", List.of("w" + i), List.of("v" + (i + 1)));
+    }
+    graph.constant("zero", "zero", true, 0).constant("one", "one", true, 1);
+    FlopCount counted = count(graph.output("v" + layers, FLOAT, "a", "b", "c"));
+    assertThat(counted.notCounted()).isEmpty();
+    assertThat(counted.total()).isEqualTo(layers * 5L * 4 * 3);
+  }
+
+  @Test
+  void aSizeThatNoNumberHolds() throws Exception {
+    OnnxGraphs graph =
+        new OnnxGraphs()
+            .input("x", FLOAT, "a", "b")
+            .output("n", INT64)
+            .node("Size", List.of("x"), List.of("n"));
+    assertThat(count(graph.model(), Map.of("x", Shape.of(1L << 40, 1L << 40))).total()).isZero();
+  }
+
+  @Test
+  void moreThanAnyNumberHoldsIsNotCounted() throws Exception {
+    OnnxGraphs graph =
+        new OnnxGraphs()
+            .input("a", FLOAT, "a", "b")
+            .input("b", FLOAT, "b", "c")
+            .output("y", FLOAT, "a", "c")
+            .node("MatMul", List.of("a", "b"), List.of("y"));
+    Map<String, Shape> long64 = Map.of("a", Shape.of(1, 1L << 62), "b", Shape.of(1L << 62, 2));
+    assertThat(count(graph.model(), long64).notCounted())
+        .containsExactly(
+            "'MatMul0' (MatMul): it takes more operations than a number of 64 bits holds");
+    // Each fits, the sum does not.
+    OnnxGraphs two =
+        graph.node("MatMul", List.of("a", "b"), List.of("z")).output("z", FLOAT, "a", "c");
+    Map<String, Shape> large = Map.of("a", Shape.of(1 << 30, 1 << 30), "b", Shape.of(1 << 30, 2));
+    FlopCount counted = count(two.model(), large);
+    assertThat(counted.total()).isEqualTo(1L << 62);
+    assertThat(counted.notCounted())
+        .containsExactly(
+            "'MatMul1' (MatMul): it takes more operations than a number of 64 bits holds");
   }
 
   @Test

@@ -151,7 +151,7 @@ class ModelBuilderTest {
             .node("Reshape", List.of("x", "shape"), List.of("y"));
     assertThatThrownBy(() -> build(graph))
         .isInstanceOf(ModelException.class)
-        .hasMessageContaining("does not run with inputs of [[1,16]] nor with other extents")
+        .hasMessageContaining("does not run with inputs of x [1,16] nor with other extents")
         .hasMessageContaining("--shape NAME=DIMS");
     Path file = graph.write(folder.resolve("m.onnx"));
     BuildOptions fitting =
@@ -222,7 +222,7 @@ class ModelBuilderTest {
     Path file = OnnxGraphs.matMul(6).write(folder.resolve("m.onnx"));
     BuildOptions wrong = BuildOptions.defaults().withShape("x", List.of(BuildOptions.range("3")));
     assertThatThrownBy(() -> ModelBuilder.build(file, folder.resolve("p.sluice"), wrong))
-        .hasMessageContaining("does not fit the input");
+        .hasMessageContaining("the shape 3 that is given for the input 'x' does not fit [-1,20]");
     BuildOptions unknown = BuildOptions.defaults().withShape("z", List.of());
     assertThatThrownBy(() -> ModelBuilder.build(file, folder.resolve("p.sluice"), unknown))
         .hasMessageContaining("a shape is given for [z], but the inputs are [x]");

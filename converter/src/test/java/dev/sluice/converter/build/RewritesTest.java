@@ -99,6 +99,34 @@ class RewritesTest {
         .containsExactly("shape");
   }
 
+  /**
+   * The rank of a value, as TensorFlow's exporter asks for it: ONNX Runtime gets its shape wrong.
+   */
+  @Test
+  void theSizeOfAShapeIsTheRank() throws IOException {
+    Built built =
+        build(
+            new OnnxGraphs()
+                .input("x", FLOAT, 1, 2, 6)
+                .output("y", FLOAT, "a", "b", "c")
+                .constant("zero", "zero", true, 0)
+                .constant("one", "one", true, 1)
+                .node("Relu", List.of("x"), List.of("v"))
+                .node("Shape", List.of("v"), List.of("dims"))
+                .node("Size", List.of("dims"), List.of("rank"))
+                .node("Range", List.of("zero", "rank", "one"), List.of("axes"))
+                .node("Gather", List.of("dims", "axes"), List.of("same"))
+                .node("Reshape", List.of("v", "same"), List.of("w"))
+                .node("Shape", List.of("w"), List.of("again"))
+                .node("Size", List.of("again"), List.of("rank/dims"))
+                .node("Range", List.of("zero", "rank/dims", "one"), List.of("more"))
+                .node("Transpose", List.of("w"), List.of("t"), integers("perm", 0L, 1L, 2L))
+                .node("Gather", List.of("again", "more"), List.of("shape"))
+                .node("Reshape", List.of("t", "shape"), List.of("y")));
+    assertThat(built.operators()).containsExactly("Relu", "Reshape", "Transpose", "Reshape");
+    assertThat(built.changes("constant folding")).noneMatch(change -> change.contains("dropped"));
+  }
+
   @Test
   void whatIsRandomOrFollowsTheBatchIsNotComputed() throws IOException {
     Built built =

@@ -129,15 +129,6 @@ class BuildCommandTest {
   }
 
   @Test
-  void aRefusalAsJsonIsOneObject() {
-    Cli cli = Cli.run("build", folder.resolve("none.onnx"), "--json");
-    assertThat(cli.status()).isEqualTo(2);
-    assertThat(cli.json().get("exitStatus").asInt()).isEqualTo(2);
-    assertThat(cli.json().get("error").asString()).contains("none.onnx", "no such file");
-    assertThat(cli.err()).contains("none.onnx");
-  }
-
-  @Test
   void theTraceIsShownOnRequestOnly() {
     Cli cli = Cli.run("build", folder.resolve("none.onnx"), "--debug");
     assertThat(cli.err()).contains("\tat dev.sluice");

@@ -17,6 +17,9 @@ import tools.jackson.databind.json.JsonMapper;
 
 /** Runs the command in this process and keeps what it printed. */
 record Cli(int status, String out, String err) {
+  /** Names of exceptions, and records as Java prints them. */
+  static final String INTERNAL = "\\w+(Exception|Error)\\b|\\w\\[\\w+=";
+
   static Cli run(Object... arguments) {
     return on(null, arguments);
   }
@@ -52,6 +55,7 @@ record Cli(int status, String out, String err) {
   Cli refused(int expected, String... words) {
     assertThat(status).as("status; standard error is: %s", err).isEqualTo(expected);
     assertThat(err).startsWith("sluice: ").contains(words).doesNotContain("\tat ", "defect");
+    assertThat(err).as("a message for people").doesNotContainPattern(INTERNAL);
     assertThat(out).isEmpty();
     return this;
   }

@@ -82,6 +82,21 @@ class InspectCommandTest {
   }
 
   @Test
+  void tellsWhatWasNotCountedAndWhy() throws IOException {
+    Path model = Models.choice(folder);
+    String rows = Cli.run("inspect", model).done().out();
+    assertThat(rows)
+        .contains("counted      'pick' (If): counted is the heavier branch, then_branch")
+        .contains("not counted  'pick/d' (Det): of this operator nothing is known here");
+    JsonNode json = Cli.run("inspect", model, "--json").done().json();
+    assertThat(json.at("/flops/total").asInt()).isEqualTo(9);
+    assertThat(json.at("/flops/heaviest/0/name").asString()).isEqualTo("pick/t");
+    assertThat(json.at("/flops/heaviest/0/runs").asInt()).isEqualTo(1);
+    assertThat(json.at("/flops/remarks/0").asString()).startsWith("'pick' (If): ");
+    assertThat(json.at("/flops/notCounted/0").asString()).startsWith("'pick/d' (Det): ");
+  }
+
+  @Test
   void refusesShapesThatDoNotFit() throws IOException {
     Path model = Models.product(folder);
     Cli.run("inspect", model, "--shape", "z=1,3").refused(2, "--shape z", "[x]");

@@ -2,6 +2,14 @@ package dev.sluice.converter.cli;
 
 import dev.sluice.bindings.ElementType;
 import dev.sluice.bindings.onnxruntime.TinyModel;
+import dev.sluice.converter.onnx.proto.Onnx.AttributeProto;
+import dev.sluice.converter.onnx.proto.Onnx.GraphProto;
+import dev.sluice.converter.onnx.proto.Onnx.ModelProto;
+import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
+import dev.sluice.converter.onnx.proto.Onnx.OperatorSetIdProto;
+import dev.sluice.converter.onnx.proto.Onnx.TensorShapeProto;
+import dev.sluice.converter.onnx.proto.Onnx.TypeProto;
+import dev.sluice.converter.onnx.proto.Onnx.ValueInfoProto;
 import dev.sluice.engine.Shape;
 import dev.sluice.engine.npy.Npy;
 import dev.sluice.engine.npy.NpyArray;
@@ -51,6 +59,63 @@ final class Models {
             .output("sum", ElementType.FLOAT, 2, "w")
             .node("Add", "left right", "sum")
             .build());
+  }
+
+  /** Picks by {@code c}: the Tanh of {@code x[3,3]}, or {@code x} itself. */
+  static Path choice(Path folder) throws IOException {
+    ValueInfoProto.Builder x = value("x", ElementType.FLOAT, 3, 3);
+    GraphProto.Builder then =
+        GraphProto.newBuilder()
+            .setName("then")
+            .addNode(node("t", "Tanh", "x"))
+            .addNode(node("d", "Det", "x"))
+            .addOutput(x.clone().setName("t"));
+    GraphProto.Builder otherwise =
+        GraphProto.newBuilder()
+            .setName("else")
+            .addNode(node("e", "Identity", "x"))
+            .addOutput(x.clone().setName("e"));
+    NodeProto.Builder pick =
+        node("y", "If", "c")
+            .setName("pick")
+            .addAttribute(branch("then_branch", then))
+            .addAttribute(branch("else_branch", otherwise));
+    GraphProto.Builder graph =
+        GraphProto.newBuilder()
+            .setName("choice")
+            .addNode(pick)
+            .addInput(x)
+            .addInput(value("c", ElementType.BOOL))
+            .addOutput(x.clone().setName("y"));
+    ModelProto.Builder model =
+        ModelProto.newBuilder()
+            .setIrVersion(8)
+            .addOpsetImport(OperatorSetIdProto.newBuilder().setVersion(17))
+            .setGraph(graph);
+    return Files.write(folder.resolve("choice.onnx"), model.build().toByteArray());
+  }
+
+  private static NodeProto.Builder node(String output, String op, String input) {
+    return NodeProto.newBuilder().setName(output).setOpType(op).addInput(input).addOutput(output);
+  }
+
+  private static AttributeProto branch(String name, GraphProto.Builder graph) {
+    return AttributeProto.newBuilder()
+        .setName(name)
+        .setType(AttributeProto.AttributeType.GRAPH)
+        .setG(graph)
+        .build();
+  }
+
+  private static ValueInfoProto.Builder value(String name, ElementType type, long... dims) {
+    TypeProto.Tensor.Builder tensor = TypeProto.Tensor.newBuilder().setElemType(type.code());
+    TensorShapeProto.Builder shape = tensor.getShapeBuilder();
+    for (long dim : dims) {
+      shape.addDimBuilder().setDimValue(dim);
+    }
+    return ValueInfoProto.newBuilder()
+        .setName(name)
+        .setType(TypeProto.newBuilder().setTensorType(tensor));
   }
 
   static Path identity(Path folder, ElementType type, Object... dims) throws IOException {

@@ -109,7 +109,7 @@ class PlanInspectTest {
     assertThat(Cli.on(SimulatedGpu.NONE, "inspect", made).done().out())
         .contains("trt-11.2.0-sm90  TensorRT 11.2.0 on Simulated H100 (sm90), ")
         .contains("whether it fits is unknown")
-        .contains("optimization level 3, workspace of up to 67.1 MB, TF32, refittable")
+        .contains("optimization level 3, workspace of up to 67,108,864 bytes, TF32, refittable")
         .contains("shapes x=1:1:5,3", "shapes x=6:8:32,3", "1 layers");
   }
 

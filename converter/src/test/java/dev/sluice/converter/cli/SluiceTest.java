@@ -7,11 +7,16 @@ import dev.sluice.engine.Admission;
 import dev.sluice.engine.InferenceException;
 import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.plan.PlanException;
+import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
+import java.nio.file.FileSystemLoopException;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import tools.jackson.databind.JsonNode;
@@ -54,6 +59,29 @@ class SluiceTest {
     assertThat(Failures.status(new BelowBarException("x"))).isEqualTo(3);
     assertThat(Failures.message(new NoSuchFileException("f"))).contains("f", "check the path");
     assertThat(Failures.message(new IllegalStateException("x"))).contains("defect", "--debug");
+  }
+
+  @Test
+  void whatTheSystemRefusesIsToldInWords() {
+    assertThat(Failures.message(new FileSystemException("f", null, "No space left on device")))
+        .isEqualTo(
+            "f: the disk is full (No space left on device); make room, or name another place");
+    assertThat(Failures.message(new IOException("No space left on device")))
+        .isEqualTo("the disk is full; make room, or name another place");
+    assertThat(Failures.message(new FileSystemException("f", null, "Read-only file system")))
+        .isEqualTo("f: Read-only file system; name another file or folder");
+    assertThat(Failures.message(new FileAlreadyExistsException("f")))
+        .isEqualTo("f: is there already; name another file or folder");
+    assertThat(Failures.message(new DirectoryNotEmptyException("f"))).contains("is not empty; ");
+    assertThat(Failures.message(new NotDirectoryException("f"))).contains("is no folder; ");
+    assertThat(Failures.message(new FileSystemLoopException("f"))).contains("leads to itself; ");
+    assertThat(Failures.message(new FileSystemException("f"))).contains("refuses it; ");
+    // Of this project: it says already what to do.
+    assertThat(Failures.message(new NoSuchFileException("f", null, "gone; look elsewhere")))
+        .isEqualTo("f: gone; look elsewhere");
+    Error fault = new InternalError("a fault occurred in a recent unsafe memory access operation");
+    assertThat(Failures.message(fault)).startsWith("a file was cut off").contains("; ");
+    assertThat(Failures.message(new InternalError("x"))).contains("defect");
   }
 
   @Test

@@ -241,6 +241,6 @@ class ModelReaderTest {
                       .setOpType("If")
                       .addAttribute(AttributeProto.newBuilder().setName("b").setG(graph)));
     }
-    refused(model(graph).build().toByteArray(), "nesting");
+    refused(model(graph).build().toByteArray(), "nested more than 100 deep");
   }
 }

@@ -1,6 +1,7 @@
 package dev.sluice.engine.plan;
 
 import dev.sluice.bindings.tensorrt.TensorRtApi.HardwareCompatibilityLevel;
+import java.util.Locale;
 import java.util.Objects;
 
 /**
@@ -51,5 +52,22 @@ public record PlanOptions(
   public static PlanOptions defaults() {
     return new PlanOptions(
         0, DEFAULT_OPTIMIZATION_LEVEL, HardwareCompatibilityLevel.NONE, false, true);
+  }
+
+  /** In words, for messages and lists. */
+  @Override
+  public String toString() {
+    StringBuilder words = new StringBuilder("optimization level ").append(optimizationLevel);
+    words.append(
+        workspaceLimitBytes == 0
+            ? ", no workspace limit"
+            : String.format(Locale.ROOT, ", workspace of up to %,d bytes", workspaceLimitBytes));
+    if (hardwareCompatibility != HardwareCompatibilityLevel.NONE) {
+      words
+          .append(", hardware compatibility ")
+          .append(hardwareCompatibility.name().toLowerCase(Locale.ROOT).replace('_', '-'));
+    }
+    words.append(tf32 ? ", TF32" : ", no TF32").append(refittable ? ", refittable" : "");
+    return words.toString();
   }
 }
