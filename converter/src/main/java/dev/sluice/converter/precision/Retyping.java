@@ -10,9 +10,7 @@ import dev.sluice.converter.onnx.proto.Onnx.GraphProto;
 import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
 import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
 import dev.sluice.converter.onnx.proto.Onnx.ValueInfoProto;
-import dev.sluice.engine.Shape;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.EnumSet;
@@ -173,17 +171,19 @@ final class Retyping {
   /** A constant in another real type. */
   static TensorProto converted(
       TensorProto constant, String name, ElementType type, NewWeights weights) throws IOException {
-    ElementType from = ElementType.ofCode(constant.getDataType());
-    Shape shape = Shape.of(constant.getDimsList().stream().mapToLong(Long::longValue).toArray());
-    MemorySegment source = weights.bytes(constant);
-    NewWeights.Room room = weights.room(name, type, shape);
+    ElementType old = ElementType.ofCode(constant.getDataType());
     HalfFormat format = HalfFormat.isHalf(type) ? HalfFormat.of(type) : null;
-    for (long i = 0, count = shape.elementCount(); i < count; i++) {
-      double number = Reals.get(from, source, i);
-      boolean past = format != null && format.overflows(number);
-      Reals.set(type, room.bytes(), i, past ? Math.copySign(format.max(), number) : number);
-    }
-    return room.tensor();
+    return weights.converted(
+        constant,
+        name,
+        type,
+        (from, to) -> {
+          for (long i = 0, count = to.byteSize() * Byte.SIZE / type.bits(); i < count; i++) {
+            double number = Reals.get(old, from, i);
+            boolean past = format != null && format.overflows(number);
+            Reals.set(type, to, i, past ? Math.copySign(format.max(), number) : number);
+          }
+        });
   }
 
   /** How a value is called in a type that was needed, or that is its home. */

@@ -5,8 +5,8 @@
  * chosen behind its back. So a precision is a graph. {@link
  * dev.sluice.converter.precision.Int8Conversion} writes QuantizeLinear and DequantizeLinear around
  * the layers that 8 bits serve well; {@link dev.sluice.converter.precision.HalfPrecision} makes
- * values FLOAT16 or BFLOAT16, and {@link dev.sluice.converter.precision.HalfEmulation} makes of that
- * a graph of FLOAT that rounds the same values, which ONNX Runtime can run on any CPU. {@link
+ * values FLOAT16 or BFLOAT16, and {@link dev.sluice.converter.precision.HalfEmulation} makes of
+ * that a graph of FLOAT that rounds the same values, which ONNX Runtime can run on any CPU. {@link
  * dev.sluice.converter.precision.StrongTyping} tells, without a GPU, what of a graph TensorRT would
  * refuse.
  */

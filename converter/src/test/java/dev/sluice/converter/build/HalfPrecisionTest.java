@@ -25,6 +25,7 @@ import dev.sluice.engine.Shape;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -148,6 +149,32 @@ class HalfPrecisionTest {
       float number = (float) Reals.get(FLOAT, old, i);
       assertThat(weights[i]).isEqualTo(Float.float16ToFloat(Float.floatToFloat16(number)));
     }
+  }
+
+  @Test
+  void largeConstantsAreWrittenOnce() throws Exception {
+    OnnxGraphs graph =
+        new OnnxGraphs()
+            .input("x", FLOAT, 1, 32)
+            .output("y", FLOAT, 1, 32)
+            .weights("w", 1, 32, 32)
+            .node("MatMul", List.of("x", "w"), List.of("m"))
+            .node("Tanh", List.of("m"), List.of("y"));
+    TypedModel model = TypedModel.of(graph, folder);
+    List<TensorProto> made = new ArrayList<>();
+    for (Set<String> kept : List.of(Set.<String>of(), Set.of("y"))) {
+      Graph typed =
+          new HalfPrecision(FLOAT16, kept, false).apply(model.graph(), model.weights()).graph();
+      made.add(typed.initializers().get("w"));
+      made.add(HalfEmulation.of(typed, model.weights()).initializers().get("w"));
+    }
+    Graph other =
+        new HalfPrecision(BFLOAT16, Set.of(), false).apply(model.graph(), model.weights()).graph();
+    assertThat(made.get(0).getExternalDataList()).isNotEmpty();
+    assertThat(made.get(2)).isEqualTo(made.get(0)).isNotEqualTo(made.get(1));
+    assertThat(made.get(3)).isEqualTo(made.get(1));
+    assertThat(other.initializers().get("w").getExternalDataList())
+        .isNotEqualTo(made.get(0).getExternalDataList());
   }
 
   @Test
