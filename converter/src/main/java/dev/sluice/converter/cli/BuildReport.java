@@ -40,6 +40,8 @@ record BuildReport(
     object.put("padding", manifest.padding());
     object.put("layers", manifest.precision().layers());
     object.put("calibration", converted == null ? null : calibration());
+    object.put(
+        "tensorrtProblems", converted == null ? null : converted.conversion().tensorRtProblems());
     object.put("device", DeviceOption.CPU);
     object.put("inputs", Tensors.json(manifest.signature().inputs()));
     object.put("outputs", Tensors.json(manifest.signature().outputs()));
@@ -97,6 +99,12 @@ record BuildReport(
     }
     if (result.rewriteProof() != null) {
       table.row("", result.rewriteProof());
+    }
+    if (converted != null) {
+      converted
+          .conversion()
+          .tensorRtProblems()
+          .forEach(problem -> table.row("TensorRT refuses", problem));
     }
     table.row("self-test", ManifestText.selfTestText(manifest, result.noSelfTest()));
     if (added != null) {

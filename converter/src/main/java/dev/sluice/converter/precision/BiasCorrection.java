@@ -17,10 +17,10 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Takes the mean error of each channel out of a layer's result, by its bias. Rounding weights shifts
- * a channel by the rounding errors times the mean input, which is not zero behind a rectifier. Nagel
- * et al., Data-Free Quantization Through Weight Equalization and Bias Correction, arXiv 1906.04721;
- * here the means are those of samples.
+ * Takes the mean error of each channel out of a layer's result, by its bias. Rounding weights
+ * shifts a channel by the rounding errors times the mean input, which is not zero behind a
+ * rectifier. Nagel et al., Data-Free Quantization Through Weight Equalization and Bias Correction,
+ * arXiv 1906.04721; here the means are those of samples.
  *
  * <p>One graph has each layer twice: as it is, and beside it in 8 bits with the same input, which
  * nothing reads. So a layer's error is its own, and one pass over the samples is enough.

@@ -24,6 +24,7 @@ import java.util.Map;
  * @param tensorRtLoss of TensorRT's
  * @param bounds of the tensors that have codes
  * @param histograms of those tensors
+ * @param tensorRtProblems what TensorRT would refuse of its graph
  * @param times how fast the CPU's graph is; null where it was not timed
  */
 public record Conversion(
@@ -39,9 +40,11 @@ public record Conversion(
     Loss tensorRtLoss,
     Map<String, Bounds> bounds,
     Map<String, Histogram> histograms,
+    List<String> tensorRtProblems,
     SpeedTrial.Times times) {
-  /** Copies the list. */
+  /** Copies the lists. */
   public Conversion {
     layers = List.copyOf(layers);
+    tensorRtProblems = List.copyOf(tensorRtProblems);
   }
 }

@@ -102,6 +102,7 @@ public final class HalfConversion {
         loss,
         Map.of(),
         Map.of(),
+        StrongTyping.problems(all.graph(), source.newWeights()),
         null);
   }
 

@@ -94,8 +94,7 @@ public final class Int8Conversion {
 
   /** Corrects the biases, where that makes the worse of the two graphs better. */
   private void correctBiases(SplitSamples split, Holdout holdout) throws IOException {
-    Recipe corrected =
-        recipe.withCorrections(BiasCorrection.of(source, recipe, split, progress));
+    Recipe corrected = recipe.withCorrections(BiasCorrection.of(source, recipe, split, progress));
     if (corrected.corrections().isEmpty()) {
       return;
     }
@@ -149,6 +148,7 @@ public final class Int8Conversion {
     Graph graph = source.graph();
     Recipe chosen = recipe.with(choice.kept());
     Graph cpu = CpuGraph.of(graph, chosen);
+    Graph tensorRt = TensorRtGraph.of(graph, chosen);
     SpeedTrial.Times times = null;
     String fp32 = null;
     if (options.cpuGraph() == PrecisionOptions.CpuGraph.FP32) {
@@ -165,7 +165,7 @@ public final class Int8Conversion {
     return new Conversion(
         "int8",
         fp32 != null ? graph : cpu,
-        TensorRtGraph.of(graph, chosen),
+        tensorRt,
         (fp32 != null ? "FP32, " + fp32 : "INT8: " + times) + "; " + biases,
         layers,
         options.calibrator().text(),
@@ -175,6 +175,7 @@ public final class Int8Conversion {
         choice.losses().tensorRt(),
         recipe.bounds(),
         histograms,
+        StrongTyping.problems(tensorRt, source.newWeights()),
         times);
   }
 

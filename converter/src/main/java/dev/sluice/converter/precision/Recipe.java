@@ -76,5 +76,4 @@ record Recipe(
     }
     return bias;
   }
-
 }

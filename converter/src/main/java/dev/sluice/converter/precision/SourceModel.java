@@ -49,6 +49,7 @@ public final class SourceModel implements AutoCloseable {
   private final TensorData data;
   private final StagePlan stages;
   private final List<Path> customOps;
+  private final NewWeights newWeights;
   private final int threads;
   private final List<Path> scratch = new ArrayList<>();
 
@@ -63,6 +64,7 @@ public final class SourceModel implements AutoCloseable {
     OnnxModel read = ModelReader.read(opened.file(), bytes);
     model = read.with(relocated(read.proto(), manifest.weights().location()));
     data = new TensorData(opened.file(), arena);
+    newWeights = new NewWeights(data, folder(), arena);
     graph = Graph.of(model.proto(), customOps);
     stages =
         StagePlan.ofServed(manifest.signature(), manifest.batching().proven(), manifest.stages());
@@ -227,9 +229,9 @@ public final class SourceModel implements AutoCloseable {
     return StringStringEntryProto.newBuilder().setKey(key).setValue(value);
   }
 
-  /** Room for new constants. */
+  /** Room for new constants; what was converted once is there again. */
   public NewWeights newWeights() {
-    return new NewWeights(data, folder(), arena);
+    return newWeights;
   }
 
   /** A model with tensors as its outputs, in place of its own. */

@@ -69,8 +69,8 @@ final class SplitSamples {
     source.graph().inputs().forEach(made::remove);
     Map<String, Histogram> histograms = new LinkedHashMap<>();
     if (!made.isEmpty()) {
-      try (OrtSession session = source.session(
-              SourceModel.observing(source.graph(), made), "the observed model")) {
+      try (OrtSession session =
+          source.session(SourceModel.observing(source.graph(), made), "the observed model")) {
         histograms.putAll(
             Observation.run(
                 session, new SampleFeed(samples, learnt, source.isBatched()), progress));

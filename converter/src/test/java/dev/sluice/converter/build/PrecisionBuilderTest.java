@@ -179,6 +179,7 @@ class PrecisionBuilderTest {
   void theGraphForTensorRtIsSymmetricAndKeepsTheRest() throws Exception {
     PrecisionBuilder.Built built = int8(residual(), IMAGES, options(ANY));
     assertThat(built.conversion().tensorRtLoss().sqnrDb()).isGreaterThan(20);
+    assertThat(built.conversion().tensorRtProblems()).isEmpty();
     ModelProto tensorRt = graph(Manifest.TENSORRT);
     assertThat(operators(tensorRt)).contains("Relu", "Add", "Concat", "MaxPool");
     checkActivations(tensorRt.getGraph(), ElementType.INT8.code(), true);
@@ -192,6 +193,58 @@ class PrecisionBuilderTest {
     assertThat(add.getInput(1)).startsWith("r0_dequantized");
     long pairs = operators(tensorRt).stream().filter("QuantizeLinear"::equals).count();
     assertThat(pairs).isEqualTo(5);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"fp16", "bf16"})
+  void sixteenBitsAreForTensorRtAlone(String precision) throws Exception {
+    Path source = packed(residual());
+    PrecisionBuilder.Built built =
+        PrecisionBuilder.build(
+            source,
+            folder.resolve("int8.sluice"),
+            precision,
+            BuildOptions.defaults(),
+            options(new LossBar(LossBar.Unit.DECIBEL, 30)),
+            IMAGES,
+            folder.resolve("report"),
+            Progress.NONE);
+    assertThat(built.manifest().precision().overall()).isEqualTo(precision);
+    assertThat(built.conversion().tensorRtProblems()).isEmpty();
+    assertThat(built.conversion().tensorRtLoss().sqnrDb()).isBetween(30.0, 120.0);
+    assertThat(operators(graph(Manifest.CPU))).doesNotContain("Cast");
+    assertThat(operators(graph(Manifest.TENSORRT))).contains("Cast");
+    assertThat(folder.resolve("report/report.html")).content().contains("30");
+    // The golden samples are the source's, and the engine runs them when it opens.
+    assertThat(built.manifest().golden()).isNotEmpty();
+    Engine.open(folder.resolve("int8.sluice"), EngineOptions.defaults()).close();
+  }
+
+  /** A value that overflows half keeps its node in FP32, and the answer finite. */
+  @Test
+  void whatWouldOverflowStaysInFp32() throws Exception {
+    OnnxGraphs graph =
+        new OnnxGraphs()
+            .input("x", ElementType.FLOAT, "N", 64)
+            .output("y", ElementType.FLOAT, "N", 64)
+            .weights("w0", 1, 64, 64)
+            .weights("w1", 2, 64, 64)
+            .node("MatMul", List.of("x", "w0"), List.of("h"))
+            .node("MatMul", List.of("h", "w1"), List.of("y"));
+    PrecisionBuilder.Built built =
+        PrecisionBuilder.build(
+            packed(graph),
+            folder.resolve("int8.sluice"),
+            "fp16",
+            BuildOptions.defaults(),
+            options(new LossBar(LossBar.Unit.DECIBEL, 30)),
+            new Normal("x", 20, 1, 1e5, 1, 64),
+            null,
+            Progress.NONE);
+    assertThat(built.conversion().layers())
+        .allMatch(layer -> layer.precision().equals("fp32"))
+        .anyMatch(layer -> layer.reason().contains("infinit"));
+    assertThat(built.conversion().tensorRtLoss().sqnrDb()).isGreaterThan(30);
   }
 
   @Test
