@@ -13,7 +13,6 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -25,19 +24,20 @@ import java.util.Map;
  * <p>Thread safety: used by one thread.
  */
 public final class SpeedTrial {
-  /** Time for both together; half a second shows a twentieth of difference on a quiet machine. */
-  private static final long BUDGET_NS = 1_000_000_000;
+  /** Time for both together: some hundred turns, of which one or the other is undisturbed. */
+  private static final long BUDGET_NS = 2_000_000_000;
 
   /** One graph's turn: so long that its weights are in the caches for most of it. */
   private static final long TURN_NS = 5_000_000;
 
   private static final int MIN_ROUNDS = 5;
-  private static final int MAX_ROUNDS = 1000;
+  private static final int MAX_TURN = 1000;
 
   private SpeedTrial() {}
 
   /**
-   * How long a run takes, in nanoseconds, the median of many.
+   * How long a run takes, in nanoseconds: the least of many turns, since what else the machine does
+   * only adds.
    *
    * @param otherNs of the graph that was made
    * @param modelNs of the model
@@ -86,20 +86,18 @@ public final class SpeedTrial {
   }
 
   private static Times times(OrtSession made, OrtSession model, List<OrtValue> inputs) {
-    long[] madeNs = new long[MAX_ROUNDS];
-    long[] modelNs = new long[MAX_ROUNDS];
     // The first run prepares memory; the second tells how many make a turn.
     runNs(made, inputs, 1);
-    int turn = Math.clamp(TURN_NS / Math.max(1, runNs(made, inputs, 1)), 1, MAX_ROUNDS);
+    int turn = Math.clamp(TURN_NS / Math.max(1, runNs(made, inputs, 1)), 1, MAX_TURN);
     runNs(model, inputs, 1);
+    long madeNs = Long.MAX_VALUE;
+    long modelNs = Long.MAX_VALUE;
     long endNs = System.nanoTime() + BUDGET_NS;
-    int rounds = 0;
-    while (rounds < MAX_ROUNDS && (rounds < MIN_ROUNDS || System.nanoTime() - endNs < 0)) {
-      madeNs[rounds] = runNs(made, inputs, turn);
-      modelNs[rounds] = runNs(model, inputs, turn);
-      rounds++;
+    for (int rounds = 0; rounds < MIN_ROUNDS || System.nanoTime() - endNs < 0; rounds++) {
+      madeNs = Math.min(madeNs, runNs(made, inputs, turn));
+      modelNs = Math.min(modelNs, runNs(model, inputs, turn));
     }
-    return new Times(median(madeNs, rounds), median(modelNs, rounds));
+    return new Times(madeNs, modelNs);
   }
 
   /** The time of a run, the mean of so many. */
@@ -109,11 +107,5 @@ public final class SpeedTrial {
       session.run(inputs).forEach(OrtValue::close);
     }
     return (System.nanoTime() - startNs) / runs;
-  }
-
-  private static long median(long[] valuesNs, int count) {
-    long[] sorted = Arrays.copyOf(valuesNs, count);
-    Arrays.sort(sorted);
-    return sorted[count / 2];
   }
 }
