@@ -33,7 +33,7 @@ class TrainerTest {
    */
   @Test
   void firstStepsOfTheShippedModelComeOutAgain() throws Exception {
-    Weights weights = new Trainer(TrainDemoModel.plan(3)).run(2, (_, _) -> {});
+    Weights weights = new Trainer(Lesson.HEX_DIGITS.plan().withSteps(3)).run(2, (_, _) -> {});
     MessageDigest digest = MessageDigest.getInstance("SHA-256");
     for (float[][] matrix : weights.all().values()) {
       for (float[] row : matrix) {
@@ -74,7 +74,9 @@ class TrainerTest {
   }
 
   private static Weights train(long seed, int threads) throws InterruptedException {
-    Trainer.Plan plan = new Trainer.Plan(SMALL, seed, 5, 4, 3, 0.05, 1e-3);
+    Trainer.Plan plan =
+        new Trainer.Plan(
+            SMALL, HexDigits::new, seed, 5, 4, 3, Optimiser.Method.DESCENT, 0.05, 1e-3);
     return new Trainer(plan).run(threads, (_, _) -> {});
   }
 
