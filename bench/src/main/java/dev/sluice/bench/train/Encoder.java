@@ -52,6 +52,24 @@ record Encoder(
     return weight.startsWith("embedding.") ? 0.5 * hidden : 1;
   }
 
+  /**
+   * Starts the vectors of places as waves (Vaswani et al., "Attention Is All You Need"), whose
+   * products tell how far two places are apart.
+   */
+  @Override
+  public Weights initialise(long seed) {
+    Weights weights = Blueprint.super.initialise(seed);
+    float[][] places = weights.get("embedding.place.weight");
+    for (int place = 0; place < tokens; place++) {
+      for (int c = 0; c < hidden; c++) {
+        int wave = c / 2;
+        double angle = place * StrictMath.pow(tokens, -2.0 * wave / hidden);
+        places[place][c] = (float) (c % 2 == 0 ? StrictMath.sin(angle) : StrictMath.cos(angle));
+      }
+    }
+    return weights;
+  }
+
   @Override
   public String summary() {
     return "encoder: embedding of %d tokens in %d, %d layers of %d heads, GELU of %d, mean, linear"

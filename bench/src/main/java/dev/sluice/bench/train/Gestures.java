@@ -1,6 +1,7 @@
 package dev.sluice.bench.train;
 
 import dev.sluice.bindings.ElementType;
+import java.util.List;
 
 /**
  * The data set of gestures: how fast a hand moves right and down, step by step, while it draws one
@@ -30,6 +31,8 @@ final class Gestures implements Dataset {
 
   /** How many figures there are. */
   static final int CLASSES = Figure.values().length;
+
+  private static final List<Figure> FIGURES = List.of(Figure.values());
 
   private static final int QUARTERS = 4;
 
@@ -66,7 +69,7 @@ final class Gestures implements Dataset {
   @Override
   public void draw(long index, float[] values, int at) {
     SeededDraws draws = SeededDraws.of(seed, index);
-    double[] line = Figure.values()[label(index)].line(draws.unit());
+    double[] line = FIGURES.get(label(index)).line(draws.unit());
     place(line, draws);
     switch (family) {
       case TRAINING -> quarters(draws);
@@ -170,7 +173,7 @@ final class Gestures implements Dataset {
 
   /** Normal noise; now and then some steps are lost. */
   private static void loseAndBlur(SeededDraws draws, float[] values, int at) {
-    double noise = 0.1 + 0.35 * draws.unit();
+    double noise = 0.1 + 0.3 * draws.unit();
     for (int i = 0; i < STEPS * FEATURES; i++) {
       values[at + i] += (float) (noise * draws.gaussian());
     }
@@ -185,7 +188,7 @@ final class Gestures implements Dataset {
 
   /** Uniform noise and single wrong steps; a drift; now and then a step is repeated. */
   private static void repeatAndDrift(SeededDraws draws, float[] values, int at) {
-    double noise = 0.2 + 0.5 * draws.unit();
+    double noise = 0.2 + 0.4 * draws.unit();
     double wrong = 0.05 * draws.unit();
     double[] drift = {draws.within(0.35), draws.within(0.35)};
     for (int i = 0; i < STEPS * FEATURES; i++) {

@@ -4,11 +4,16 @@ package dev.sluice.bench.train;
  * Samples as a network takes them, with their labels.
  *
  * <p>The arrays are shared, not copied; whoever writes them keeps readers away.
- *
- * @param values all samples in C order
- * @param labels one class per sample
  */
-record LabelledRows(float[] values, int[] labels) {
+final class LabelledRows {
+  private final float[] values;
+  private final int[] labels;
+
+  LabelledRows(float[] values, int[] labels) {
+    this.values = values;
+    this.labels = labels;
+  }
+
   /** Draws the first {@code count} samples. */
   static LabelledRows draw(Dataset data, int count) {
     int elements = data.rowElements();
@@ -19,6 +24,16 @@ record LabelledRows(float[] values, int[] labels) {
       labels[i] = data.label(i);
     }
     return new LabelledRows(values, labels);
+  }
+
+  /** All samples in C order. */
+  float[] values() {
+    return values;
+  }
+
+  /** One class per sample. */
+  int[] labels() {
+    return labels;
   }
 
   int count() {

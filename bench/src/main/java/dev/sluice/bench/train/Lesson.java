@@ -30,7 +30,7 @@ public enum Lesson {
       "separable",
       "Hand-drawn hexadecimal digits: 16 scores per grey image of 20 x 20, light 0 to 1.",
       new Trainer.Plan(
-          Separable.SHIPPED, HexDigits::new, 20261201, 4000, 4, 16, Method.DESCENT, 0.1, 2e-4),
+          Separable.SHIPPED, HexDigits::new, 20261201, 2000, 4, 16, Method.DESCENT, 0.1, 2e-4),
       TrainDemoModel.HELD_OUT_SEED,
       TrainDemoModel.HELD_OUT_SAMPLES),
 
@@ -39,22 +39,25 @@ public enum Lesson {
       "lstm",
       "Figures drawn by a hand: 12 scores per movement of 40 steps to the right and down.",
       new Trainer.Plan(
-          Memory.SHIPPED, Gestures::new, 20261202, 3000, 4, 32, Method.ADAM, 4e-3, 1e-2),
+          Memory.SHIPPED, Gestures::new, 20261202, 2000, 4, 32, Method.ADAM, 4e-3, 1e-2),
       5040,
       5040),
 
   /** An encoder with attention, on sentences of a small language. */
   ENCODER(
       "encoder",
-      "Remarks on things: 6 scores for what 32 tokens say of the thing that the first asks for.",
+      "Remarks on things: 5 scores for what 24 tokens say of the thing that the first asks for.",
       new Trainer.Plan(
-          Encoder.SHIPPED, Remarks::new, 20261203, 4000, 4, 24, Method.ADAM, 2e-3, 1e-2),
+          Encoder.SHIPPED, Remarks::new, 20261203, 2500, 4, 24, Method.ADAM, 3e-3, 1e-2),
       5046,
       5040);
 
   private final String file;
   private final String description;
+
+  @SuppressWarnings("ImmutableEnumChecker") // blueprints are immutable, sources make new data sets
   private final Trainer.Plan plan;
+
   private final long heldOutSeed;
   private final int heldOutSamples;
 

@@ -5,21 +5,23 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The data set of remarks: sentences of a small language on eight things, after a question that
- * asks for one of them. What is said of a thing adds up; the class says what comes out: not
- * mentioned, bad, rather bad, as good as bad, rather good, good.
+ * The data set of remarks: sentences of a small language on a few things, after a question that
+ * asks for one of them. The class says how good that thing is said to be: not mentioned, very bad,
+ * bad, good, very good.
  *
- * <p>A sentence names a thing and a quality of it, from -2 to 2; a word of stress doubles the
- * quality, and a word of denial turns it round. Each thing and each quality has several words.
+ * <p>A sentence names a thing and then a quality of it; a word of stress makes the quality a strong
+ * one, and a word of denial turns it round. Each thing and each quality has several words. What is
+ * said of other things does not count.
  *
- * <p>The two families share the words and nothing else: neither a form of sentence, nor how words
- * are picked, nor how the idle words between them follow each other, nor what goes wrong.
+ * <p>The two families share the words and nothing else: neither a form of sentence, nor how often
+ * words are picked, nor how the idle words between them follow each other, nor what goes wrong.
  *
  * <table>
  * <caption>What the families do</caption>
  * <tr><th></th><th>training</th><th>held-out</th></tr>
- * <tr><td>sentences</td><td>{@code thing idle* quality}, {@code quality thing}</td>
- *     <td>{@code idle thing idle quality idle}, {@code idle quality idle thing}</td></tr>
+ * <tr><td>sentences</td>
+ *     <td>{@code thing quality}, with two idle words before either, both or none</td>
+ *     <td>{@code idle thing idle quality}, {@code thing idle quality idle}</td></tr>
  * <tr><td>words</td><td>all as often</td><td>some far more often than others</td></tr>
  * <tr><td>idle words</td><td>independent</td><td>each near the last one</td></tr>
  * <tr><td>mistakes</td><td>a wrong word</td><td>two words change places</td></tr>
@@ -31,17 +33,16 @@ final class Remarks implements Dataset {
   /** The models' input. */
   static final String INPUT = "tokens";
 
-  /** Tokens of a sample: the question, the sentences, and {@link #NOTHING} to the end. */
-  static final int TOKENS = 32;
+  /** Tokens of a sample: the question, the sentences, and 0 to the end. */
+  static final int TOKENS = 24;
 
   /** How many numbers of tokens there are. */
-  static final int VOCABULARY = 96;
+  static final int VOCABULARY = 64;
 
   /** How many answers there are. */
-  static final int CLASSES = 6;
+  static final int CLASSES = 5;
 
-  private static final int NOTHING = 0;
-  private static final int THINGS = 8;
+  private static final int THINGS = 4;
   private static final int FIRST_QUESTION = 1;
   private static final int STOP = FIRST_QUESTION + THINGS;
   private static final int FIRST_DENIAL = STOP + 1;
@@ -52,7 +53,7 @@ final class Remarks implements Dataset {
   private static final int WORDS_PER_THING = 3;
   private static final int FIRST_QUALITY = FIRST_THING + THINGS * WORDS_PER_THING;
   private static final int[] QUALITIES = {-2, -1, 1, 2};
-  private static final int WORDS_PER_QUALITY = 6;
+  private static final int WORDS_PER_QUALITY = 5;
   private static final int FIRST_IDLE = FIRST_QUALITY + QUALITIES.length * WORDS_PER_QUALITY;
   private static final int IDLE = VOCABULARY - FIRST_IDLE;
 
@@ -66,8 +67,18 @@ final class Remarks implements Dataset {
 
   /** What a sentence says. */
   private record Claim(int thing, int quality, boolean stressed, boolean denied) {
-    int value() {
-      return (denied ? -1 : 1) * (stressed ? 2 : 1) * QUALITIES[quality];
+    /**
+     * The class that it makes of its thing: the place of what it says in the qualities, plus one.
+     */
+    int answer() {
+      int size = stressed ? 2 : Math.abs(QUALITIES[quality]);
+      boolean bad = QUALITIES[quality] < 0 != denied;
+      int said = bad ? -size : size;
+      int place = 0;
+      while (QUALITIES[place] != said) {
+        place++;
+      }
+      return place + 1;
     }
   }
 
@@ -97,12 +108,16 @@ final class Remarks implements Dataset {
     int asked = draws.below(THINGS);
     List<int[]> sentences = new ArrayList<>();
     int free = TOKENS - 1;
-    for (Claim claim : answer(asked, label(index), draws)) {
-      int[] sentence = sentence(claim, draws);
-      sentences.add(sentence);
-      free -= sentence.length;
+    if (label(index) > 0) {
+      Claim claim = claim(asked, draws);
+      while (claim.answer() != label(index)) {
+        claim = claim(asked, draws);
+      }
+      sentences.add(sentence(claim, draws));
+      free -= sentences.getFirst().length;
     }
-    int others = 2 + draws.below(3);
+    // Where nothing is said of the thing, something is said of another.
+    int others = sentences.isEmpty() ? 1 + draws.below(3) : draws.below(4);
     for (int i = 0; i < others; i++) {
       int other = (asked + 1 + draws.below(THINGS - 1)) % THINGS;
       int[] sentence = sentence(claim(other, draws), draws);
@@ -124,36 +139,6 @@ final class Remarks implements Dataset {
     }
   }
 
-  /** Claims on a thing that add up to the class. */
-  private static List<Claim> answer(int asked, int label, SeededDraws draws) {
-    if (label == 0) {
-      return List.of();
-    }
-    while (true) {
-      List<Claim> claims = new ArrayList<>();
-      claims.add(claim(asked, draws));
-      int sum = claims.getFirst().value();
-      if (draws.chance(0.5)) {
-        claims.add(claim(asked, draws));
-        sum += claims.getLast().value();
-      }
-      if (answerTo(sum) == label) {
-        return claims;
-      }
-    }
-  }
-
-  private static int answerTo(int sum) {
-    if (sum == 0) {
-      return 3;
-    }
-    boolean strong = Math.abs(sum) > 2;
-    if (sum < 0) {
-      return strong ? 1 : 2;
-    }
-    return strong ? 5 : 4;
-  }
-
   private static Claim claim(int thing, SeededDraws draws) {
     return new Claim(thing, draws.below(QUALITIES.length), draws.chance(0.3), draws.chance(0.3));
   }
@@ -163,27 +148,18 @@ final class Remarks implements Dataset {
     int thing = FIRST_THING + claim.thing * WORDS_PER_THING + pick(WORDS_PER_THING, draws);
     switch (family) {
       case TRAINING -> {
-        if (draws.chance(0.5)) {
-          words.add(thing);
-          idle(words, draws.below(4), draws);
-          quality(claim, words, draws);
-        } else {
-          quality(claim, words, draws);
-          words.add(thing);
-        }
+        idle(words, 2 * draws.below(2), draws);
+        words.add(thing);
+        idle(words, 2 * draws.below(2), draws);
+        quality(claim, words, draws);
       }
       case HELD_OUT -> {
+        boolean early = draws.chance(0.5);
+        idle(words, early ? 1 : 0, draws);
+        words.add(thing);
         idle(words, 1, draws);
-        if (draws.chance(0.5)) {
-          words.add(thing);
-          idle(words, 1, draws);
-          quality(claim, words, draws);
-          idle(words, 1, draws);
-        } else {
-          quality(claim, words, draws);
-          idle(words, 1, draws);
-          words.add(thing);
-        }
+        quality(claim, words, draws);
+        idle(words, early ? 0 : 1, draws);
       }
     }
     words.add(STOP);
@@ -218,12 +194,12 @@ final class Remarks implements Dataset {
     for (int i = 1; i < length; i++) {
       switch (family) {
         case TRAINING -> {
-          if (draws.chance(0.02)) {
+          if (draws.chance(0.01)) {
             tokens[i] = FIRST_DENIAL + draws.below(VOCABULARY - FIRST_DENIAL);
           }
         }
         case HELD_OUT -> {
-          if (i + 1 < length && draws.chance(0.03)) {
+          if (i + 1 < length && draws.chance(0.015)) {
             int word = tokens[i];
             tokens[i] = tokens[i + 1];
             tokens[i + 1] = word;

@@ -1,5 +1,6 @@
 package dev.sluice.bench.train;
 
+import dev.sluice.bindings.ElementType;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -97,7 +98,7 @@ public final class TrainZoo extends TrainingCommand {
         data.getClass().getName(),
         lesson.file() + MODEL_ENDING,
         data.input(),
-        data.type(),
+        data.type() == ElementType.FLOAT ? "f32" : "i64",
         Arrays.stream(data.rowShape()).mapToObj(Long::toString).collect(Collectors.joining(", ")),
         WeightedGraph.OUTPUT,
         data.classes(),

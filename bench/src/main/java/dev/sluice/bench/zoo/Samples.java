@@ -19,6 +19,7 @@ import java.lang.foreign.ValueLayout;
  *     as somebody refers to it
  * @param labels the class of each sample
  */
+@SuppressWarnings("ArrayRecordComponent") // handed on, never compared
 public record Samples(
     String input, ElementType type, long[] rowShape, MemorySegment data, int[] labels) {
   private static final long ALIGNMENT_BYTES = 64;
