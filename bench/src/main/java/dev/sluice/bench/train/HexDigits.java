@@ -8,7 +8,7 @@ import java.util.List;
 /**
  * The data set of drawn hexadecimal digits: sample {@code index} of a family under a seed is always
  * the same image, whatever was made before it. Labels go round, so every run of 16 samples holds
- * each class once.
+ * each class once. {@link Family} says what the two families do not share.
  *
  * <p>Not thread-safe: it draws on one canvas.
  */
