@@ -10,7 +10,9 @@ import dev.sluice.converter.onnx.proto.Onnx.ValueInfoProto;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Properties;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -25,10 +27,13 @@ class ZooModelTest {
    */
   private static final double ROUNDING = 1e-3;
 
+  /** Drawn once, for all tests. */
+  private static final Map<ZooModel, Samples> HELD_OUT = new EnumMap<>(ZooModel.class);
+
   @ParameterizedTest
   @EnumSource
   void scoresWhatItsCardSays(ZooModel model) throws IOException {
-    Samples heldOut = model.heldOut();
+    Samples heldOut = HELD_OUT.computeIfAbsent(model, ZooModel::heldOut);
     float[][] scores = OrtScores.of(model.onnx(), heldOut);
     int correct = 0;
     int close = 0;
@@ -85,7 +90,7 @@ class ZooModelTest {
   void samplesComeOutAgainAndCalibrationIsNotHeldOut(ZooModel model) {
     Samples few = model.calibration(40);
     Samples more = model.calibration(70);
-    Samples heldOut = model.heldOut();
+    Samples heldOut = HELD_OUT.computeIfAbsent(model, ZooModel::heldOut);
     assertThat(few.count()).isEqualTo(40);
     assertThat(few.row(0).byteSize() * 40).isEqualTo(few.data().byteSize());
     for (int i = 0; i < few.count(); i++) {
