@@ -87,7 +87,7 @@ class CalibratorTest {
     long[] counts = new long[BINS];
     Random random = new Random(5);
     for (int i = 0; i < 128; i++) {
-      counts[i] = 1 + random.nextInt(1000);
+      counts[i] = 1 + random.nextLong(1000);
     }
     assertThat(Entropy.bins(counts)).isEqualTo(128);
   }
