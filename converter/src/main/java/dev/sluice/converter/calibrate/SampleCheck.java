@@ -18,7 +18,7 @@ import java.util.Map;
  */
 public final class SampleCheck {
   /** Fewer samples leave nothing to hold out: a choice, not a measurement. */
-  public static final int MIN_SAMPLES = 4;
+  public static final int MIN_SAMPLES = 3;
 
   private final CalibrationSource source;
   private final List<TensorSpec> inputs;
@@ -33,6 +33,10 @@ public final class SampleCheck {
 
     UnfitException(String message) {
       super(message);
+    }
+
+    UnfitException(String message, Throwable cause) {
+      super(message, cause);
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.sluice.converter.calibrate;
 
 import dev.sluice.bindings.ElementType;
+import dev.sluice.bindings.NativeException;
 import dev.sluice.bindings.onnxruntime.OrtEnvironment;
 import dev.sluice.bindings.onnxruntime.OrtSession;
 import dev.sluice.bindings.onnxruntime.OrtValue;
@@ -66,7 +67,7 @@ public final class SampleFeed {
    * Runs a session on all samples, in their order.
    *
    * @throws InterruptedIOException when this thread was interrupted, which stays so
-   * @throws dev.sluice.bindings.NativeException when the model refuses a sample
+   * @throws SampleCheck.UnfitException when the model refuses a sample
    */
   public void run(OrtSession session, Sink sink) throws IOException {
     List<Map<String, NpyArray>> waiting = new ArrayList<>();
@@ -77,8 +78,9 @@ public final class SampleFeed {
           waiting.isEmpty()
               || (sample != null && waiting.size() < maxRows && alike(waiting.getFirst(), sample));
       if (!joins) {
+        String first = source.name(indices[done]);
         done += waiting.size();
-        run(session, waiting, sink, done);
+        run(session, waiting, first, sink, done);
         waiting.clear();
       }
       if (sample != null) {
@@ -93,7 +95,7 @@ public final class SampleFeed {
   }
 
   private static void run(
-      OrtSession session, List<Map<String, NpyArray>> samples, Sink sink, int done)
+      OrtSession session, List<Map<String, NpyArray>> samples, String first, Sink sink, int done)
       throws IOException {
     if (Thread.currentThread().isInterrupted()) {
       throw new InterruptedIOException("the build was interrupted; nothing is left of it");
@@ -105,7 +107,16 @@ public final class SampleFeed {
         for (OrtValueInfo input : session.inputs()) {
           in.add(joined(samples, input.name(), arena));
         }
-        out = session.run(in);
+        try {
+          out = session.run(in);
+        } catch (NativeException e) {
+          throw new SampleCheck.UnfitException(
+              first
+                  + ": the model refuses it: "
+                  + e.getMessage()
+                  + "; mend or leave out the sample",
+              e);
+        }
         sink.accept(out, done);
       } finally {
         out.forEach(OrtValue::close);

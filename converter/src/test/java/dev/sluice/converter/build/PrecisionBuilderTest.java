@@ -412,7 +412,7 @@ class PrecisionBuilderTest {
 
   @Test
   void refusesSamplesThatNothingCanBeLearntFrom() throws Exception {
-    check(new Normal("x", 3, 1, 1, 1, 64), "3 samples", "at least 4");
+    check(new Normal("x", 2, 1, 1, 1, 64), "2 samples", "at least 3");
     check(new Normal("x", 9, 1, 0, 1, 64), "one value", "'x'");
     check(new Normal("x", 9, 1, Double.NaN, 1, 64), "element 0 of 'x' is NaN");
     check(new Normal("x", 9, 1, 1, 1, 63), "[1,63]", "[-1,64]");
@@ -426,5 +426,36 @@ class PrecisionBuilderTest {
         .isInstanceOf(SampleCheck.UnfitException.class)
         .message()
         .contains(words);
+  }
+
+  /** Rows that a Gather looks up; row 9 of 4 is not there. */
+  @Test
+  void aSampleThatTheModelRefusesIsNamed() {
+    OnnxGraphs graph =
+        new OnnxGraphs()
+            .input("x", ElementType.INT64, "N")
+            .output("y", ElementType.FLOAT, "N", 32)
+            .weights("table", 1, 4, 32)
+            .weights("w", 2, 32, 32)
+            .node("Gather", List.of("table", "x"), List.of("h"))
+            .node("MatMul", List.of("h", "w"), List.of("y"));
+    CalibrationSource samples =
+        new CalibrationSource() {
+          @Override
+          public int count() {
+            return 8;
+          }
+
+          @Override
+          public Map<String, NpyArray> sample(int index) {
+            byte[] bytes = {(byte) (index == 5 ? 9 : index % 4), 0, 0, 0, 0, 0, 0, 0};
+            return Map.of(
+                "x", new NpyArray(ElementType.INT64, Shape.of(1), MemorySegment.ofArray(bytes)));
+          }
+        };
+    assertThatThrownBy(() -> int8(graph, samples, options(ANY)))
+        .isInstanceOf(SampleCheck.UnfitException.class)
+        .hasMessageContaining("the model refuses it")
+        .hasMessageContaining("Gather");
   }
 }
