@@ -1,6 +1,8 @@
 package dev.sluice.bench.train;
 
+import dev.sluice.converter.onnx.proto.Onnx.ModelProto;
 import java.util.List;
+import java.util.stream.Collectors;
 
 /**
  * The sizes of a residual network: a 3x3 stem at full resolution, then blocks, then the classifier.
@@ -11,7 +13,7 @@ import java.util.List;
  * @param stem channels of the stem
  * @param blocks in order
  */
-record Architecture(int side, int stem, List<Block> blocks, int classes) {
+record Architecture(int side, int stem, List<Block> blocks, int classes) implements Blueprint {
   /** The network that ships: 78,000 parameters. */
   static final Architecture SHIPPED =
       new Architecture(
@@ -21,32 +23,36 @@ record Architecture(int side, int stem, List<Block> blocks, int classes) {
           HexDigits.CLASSES);
 
   /** Output channels and stride of a block. */
-  record Block(int channels, int stride) {}
+  record Block(int channels, int stride) {
+    /** The blocks for people: {@code 16, 32/2}. */
+    static String listed(List<Block> blocks) {
+      return blocks.stream()
+          .map(block -> block.channels + (block.stride == 1 ? "" : "/" + block.stride))
+          .collect(Collectors.joining(", "));
+    }
+  }
 
   /** Name of a block's weights. */
   static String blockName(int index) {
     return "block" + (index + 1);
   }
 
-  /**
-   * Fresh weights for training: He's normal initialisation for whatever feeds a rectifier, ones and
-   * zeros for the rest.
-   */
-  Weights initialise(long seed) {
-    Weights weights = new Weights();
-    new ResidualNet(this, weights, 1, false);
-    int number = 0;
-    for (var entry : weights.all().entrySet()) {
-      if (entry.getKey().endsWith(".weight")) {
-        SeededDraws draws = SeededDraws.of(seed, number++);
-        float deviation = (float) Math.sqrt(2.0 / entry.getValue()[0].length);
-        for (float[] row : entry.getValue()) {
-          for (int i = 0; i < row.length; i++) {
-            row[i] = deviation * (float) draws.gaussian();
-          }
-        }
-      }
-    }
-    return weights;
+  @Override
+  public Net net(Weights weights, int samples, boolean folded) {
+    return new ResidualNet(this, weights, samples, folded);
+  }
+
+  @Override
+  public ModelProto export(Weights folded, String name, String description) {
+    return OnnxExport.model(this, folded, name, description);
+  }
+
+  @Override
+  public String summary() {
+    return "residual CNN: 3x3 stem of "
+        + stem
+        + ", blocks of "
+        + Block.listed(blocks)
+        + ", mean, linear";
   }
 }

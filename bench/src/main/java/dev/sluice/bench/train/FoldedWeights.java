@@ -17,10 +17,11 @@ final class FoldedWeights {
     for (Map.Entry<String, float[][]> entry : trained.all().entrySet()) {
       String name = entry.getKey();
       float[][] matrix = entry.getValue();
-      if (name.startsWith("classifier.")) {
+      String layer = name.substring(0, name.lastIndexOf('.'));
+      if (!trained.all().containsKey(layer + ".mean")) {
         copy(matrix, folded.matrix(name, matrix.length, matrix[0].length));
       } else if (name.endsWith(".weight")) {
-        fold(name.substring(0, name.length() - ".weight".length()), trained, folded);
+        fold(layer, trained, folded);
       }
     }
     return folded;

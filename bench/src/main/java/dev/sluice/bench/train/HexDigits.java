@@ -2,16 +2,20 @@ package dev.sluice.bench.train;
 
 import dev.sluice.bench.train.Canvas.Pen;
 import dev.sluice.bench.train.GlyphShapes.Drawing;
+import dev.sluice.bindings.ElementType;
 import java.util.List;
 
 /**
  * The data set of drawn hexadecimal digits: sample {@code index} of a family under a seed is always
  * the same image, whatever was made before it. Labels go round, so every run of 16 samples holds
- * each class once.
+ * each class once. {@link Family} says what the two families do not share.
  *
  * <p>Not thread-safe: it draws on one canvas.
  */
-final class HexDigits {
+final class HexDigits implements Dataset {
+  /** The models' input. */
+  static final String INPUT = "image";
+
   /** Width and height of an image in pixels. */
   static final int SIDE = 20;
 
@@ -25,21 +29,42 @@ final class HexDigits {
   private final long seed;
   private final GlyphShapes shapes;
   private final Canvas canvas = new Canvas(SIDE);
+  private final byte[] drawn = new byte[PIXELS];
 
   HexDigits(Family family, long seed) {
     this.style = family.style();
-    // The family's own hash keeps the draws apart even under equal seeds.
-    this.seed = seed ^ ((long) family.name().hashCode() << 32);
+    this.seed = family.apart(seed);
     this.shapes = GlyphShapes.of(family);
   }
 
-  /** The class of a sample. */
-  static int label(long index) {
-    return (int) (index % CLASSES);
+  @Override
+  public String input() {
+    return INPUT;
+  }
+
+  @Override
+  public ElementType type() {
+    return ElementType.FLOAT;
+  }
+
+  @Override
+  public long[] rowShape() {
+    return new long[] {1, SIDE, SIDE};
+  }
+
+  @Override
+  public int classes() {
+    return CLASSES;
+  }
+
+  @Override
+  public void draw(long index, float[] values, int at) {
+    draw(index, drawn, 0);
+    scale(drawn, 0, values, at);
   }
 
   /**
-   * Draws one sample.
+   * Draws one sample as bytes.
    *
    * @param pixels receives {@link #PIXELS} bytes
    * @param at where in {@code pixels}

@@ -36,7 +36,7 @@ final class LabelledImages {
     byte[] labels = new byte[count];
     for (int i = 0; i < count; i++) {
       data.draw(i, pixels, i * HexDigits.PIXELS);
-      labels[i] = (byte) HexDigits.label(i);
+      labels[i] = (byte) data.label(i);
     }
     return new LabelledImages(pixels, labels);
   }
@@ -53,6 +53,17 @@ final class LabelledImages {
 
   int count() {
     return labels.length;
+  }
+
+  /** The images as the network takes them. */
+  LabelledRows rows() {
+    float[] light = new float[pixels.length];
+    int[] classes = new int[labels.length];
+    for (int i = 0; i < labels.length; i++) {
+      HexDigits.scale(pixels, i * HexDigits.PIXELS, light, i * HexDigits.PIXELS);
+      classes[i] = labels[i];
+    }
+    return new LabelledRows(light, classes);
   }
 
   /** Writes the file described above; the stream stays open. */

@@ -10,17 +10,34 @@ import java.util.function.Consumer;
  * <p>Not thread-safe.
  */
 final class NormalisedConvolution implements Layer {
-  private final Convolution convolution;
+  private final Layer convolution;
   private final BatchNorm norm;
+
+  private NormalisedConvolution(Layer convolution, BatchNorm norm) {
+    this.convolution = convolution;
+    this.norm = norm;
+  }
 
   NormalisedConvolution(
       String name, Weights shared, Geometry geometry, int samples, boolean folded, boolean first) {
-    convolution = new Convolution(name, shared, geometry, samples, folded, first);
-    int side = geometry.outputSide();
-    norm =
-        folded
-            ? null
-            : new BatchNorm(name, shared, new Planes(geometry.outputs(), samples, side, side));
+    this(
+        new Convolution(name, shared, geometry, samples, folded, first),
+        norm(
+            name,
+            shared,
+            new Planes(geometry.outputs(), samples, geometry.outputSide(), geometry.outputSide()),
+            folded));
+  }
+
+  /** A {@link DepthwiseConvolution} for inputs as large as the given planes. */
+  static NormalisedConvolution depthwise(
+      String name, Weights shared, Planes like, int stride, boolean folded) {
+    DepthwiseConvolution convolution = new DepthwiseConvolution(name, shared, like, stride, folded);
+    return new NormalisedConvolution(convolution, norm(name, shared, convolution.output(), folded));
+  }
+
+  private static BatchNorm norm(String name, Weights shared, Planes like, boolean folded) {
+    return folded ? null : new BatchNorm(name, shared, like);
   }
 
   @Override

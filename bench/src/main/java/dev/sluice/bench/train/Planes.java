@@ -49,6 +49,29 @@ final class Planes {
     return rows;
   }
 
+  /** Adds the values of planes of the same size. */
+  void add(Planes more) {
+    for (int c = 0; c < channels; c++) {
+      float[] to = rows[c];
+      float[] from = more.rows[c];
+      for (int i = 0; i < to.length; i++) {
+        to[i] += from[i];
+      }
+    }
+  }
+
+  /** Sets the values to the sum of two planes of the same size. */
+  void sum(Planes first, Planes second) {
+    for (int c = 0; c < channels; c++) {
+      float[] a = first.rows[c];
+      float[] b = second.rows[c];
+      float[] out = rows[c];
+      for (int i = 0; i < out.length; i++) {
+        out[i] = a[i] + b[i];
+      }
+    }
+  }
+
   /** Values of one image of one channel. */
   int plane() {
     return height * width;

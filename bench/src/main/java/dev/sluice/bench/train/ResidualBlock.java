@@ -54,14 +54,7 @@ final class ResidualBlock implements Layer {
   public Planes forward(Planes in) {
     Planes branch = second.forward(inner.forward(first.forward(in)));
     Planes straight = shortcut == null ? in : shortcut.forward(in);
-    for (int c = 0; c < sum.channels(); c++) {
-      float[] a = branch.rows()[c];
-      float[] b = straight.rows()[c];
-      float[] out = sum.rows()[c];
-      for (int i = 0; i < out.length; i++) {
-        out[i] = a[i] + b[i];
-      }
-    }
+    sum.sum(branch, straight);
     return outer.forward(sum);
   }
 
@@ -73,13 +66,7 @@ final class ResidualBlock implements Layer {
     }
     Planes byInput = first.backward(inner.backward(second.backward(branchGradient)));
     Planes straight = shortcut == null ? both : shortcut.backward(both);
-    for (int c = 0; c < byInput.channels(); c++) {
-      float[] to = byInput.rows()[c];
-      float[] from = straight.rows()[c];
-      for (int i = 0; i < to.length; i++) {
-        to[i] += from[i];
-      }
-    }
+    byInput.add(straight);
     return byInput;
   }
 

@@ -12,13 +12,12 @@ import java.util.List;
  * <p>Not thread-safe; several over the same {@link Weights} may run at once as long as nobody
  * writes those.
  */
-final class ResidualNet {
+final class ResidualNet extends Net {
   private final Planes input;
   private final NormalisedConvolution stem;
   private final Rectifier stemRectifier = new Rectifier();
   private final List<ResidualBlock> blocks = new ArrayList<>();
   private final Classifier classifier;
-  private final float[][] logitGradient;
   private final List<Parameter> parameters = new ArrayList<>();
 
   /**
@@ -28,6 +27,7 @@ final class ResidualNet {
    *     trained
    */
   ResidualNet(Architecture architecture, Weights weights, int samples, boolean folded) {
+    super(samples, architecture.classes());
     int side = architecture.side();
     int channels = architecture.stem();
     input = new Planes(1, samples, side, side);
@@ -50,18 +50,17 @@ final class ResidualNet {
     }
     classifier =
         new Classifier(weights, new Planes(channels, samples, side, side), architecture.classes());
-    logitGradient = new float[samples][architecture.classes()];
     stem.parameters(parameters::add);
     blocks.forEach(block -> block.parameters(parameters::add));
     classifier.parameters(parameters::add);
   }
 
-  /** Where the images go, one after another, before {@link #forward}. */
+  @Override
   float[] input() {
     return input.rows()[0];
   }
 
-  /** Scores of the images in {@link #input}, one row per sample; overwritten by the next call. */
+  @Override
   float[][] forward() {
     Planes values = stemRectifier.forward(stem.forward(input));
     for (ResidualBlock block : blocks) {
@@ -70,58 +69,23 @@ final class ResidualNet {
     return classifier.forward(values);
   }
 
-  /**
-   * Runs forward and backward and leaves each parameter's gradient of the summed loss.
-   *
-   * @param labels of the images in {@link #input}
-   * @return the cross-entropy summed over the samples
-   */
-  double learn(int[] labels) {
-    float[][] logits = forward();
-    double loss = 0;
-    for (int s = 0; s < logits.length; s++) {
-      loss += softmaxGradient(logits[s], labels[s], logitGradient[s]);
-    }
-    Planes gradient = classifier.backward(logitGradient);
+  @Override
+  void backward(float[][] gradient) {
+    Planes planes = classifier.backward(gradient);
     for (ResidualBlock block : blocks.reversed()) {
-      gradient = block.backward(gradient);
+      planes = block.backward(planes);
     }
-    stem.backward(stemRectifier.backward(gradient));
-    return loss;
+    stem.backward(stemRectifier.backward(planes));
   }
 
-  /** Trainable matrices, in an order that is the same for every network of one architecture. */
+  @Override
   List<Parameter> parameters() {
     return List.copyOf(parameters);
   }
 
-  /** See {@link BatchNorm#updateRunning}. */
+  @Override
   void updateRunning(float rate) {
     stem.updateRunning(rate);
     blocks.forEach(block -> block.updateRunning(rate));
-  }
-
-  /** The class with the highest score; the first of equals. */
-  static int best(float[] logits) {
-    int best = 0;
-    for (int k = 1; k < logits.length; k++) {
-      if (logits[k] > logits[best]) {
-        best = k;
-      }
-    }
-    return best;
-  }
-
-  private static double softmaxGradient(float[] logits, int label, float[] gradient) {
-    float top = logits[best(logits)];
-    double sum = 0;
-    for (float logit : logits) {
-      sum += StrictMath.exp(logit - top);
-    }
-    for (int k = 0; k < logits.length; k++) {
-      double probability = StrictMath.exp(logits[k] - top) / sum;
-      gradient[k] = (float) (probability - (k == label ? 1 : 0));
-    }
-    return StrictMath.log(sum) - (logits[label] - top);
   }
 }

@@ -9,8 +9,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /**
- * Trains a {@link ResidualNet} on the {@link Family#TRAINING} family by {@link Descent}. Every
- * sample is drawn afresh and seen once, so there is nothing to learn by heart.
+ * Trains a network on the {@link Family#TRAINING} family of a data set. Every sample is drawn
+ * afresh and seen once, so there is nothing to learn by heart.
  *
  * <p>A batch is cut into shards of fixed size. Each shard has a network of its own over the shared
  * weights; their gradients are added in the shards' order by one thread. So the weights that come
@@ -24,23 +24,38 @@ final class Trainer {
   /**
    * What is trained and for how long.
    *
+   * @param blueprint of the network
+   * @param data set
    * @param seed of the first weights and of the data
    * @param steps number of batches
    * @param shards per batch
    * @param shardSamples samples per shard
+   * @param method of moving the weights
    * @param peakRate learning rate after the warm-up; it falls to zero along half a cosine
-   * @param decay weight decay, coupled to the gradient
+   * @param decay weight decay, as the method has it
    */
   record Plan(
-      Architecture architecture,
+      Blueprint blueprint,
+      Dataset.Source data,
       long seed,
       int steps,
       int shards,
       int shardSamples,
+      Optimiser.Method method,
       double peakRate,
       double decay) {
     int batch() {
       return shards * shardSamples;
+    }
+
+    /** How many samples are drawn. */
+    long samples() {
+      return (long) steps * batch();
+    }
+
+    /** The same with another number of steps. */
+    Plan withSteps(int count) {
+      return new Plan(blueprint, data, seed, count, shards, shardSamples, method, peakRate, decay);
     }
 
     /** Learning rate of a step: a straight rise over the first twentieth, then half a cosine. */
@@ -59,19 +74,17 @@ final class Trainer {
 
   /** One shard's network, data source and buffers. */
   private final class Shard implements Callable<Double> {
-    private final HexDigits data = new HexDigits(Family.TRAINING, plan.seed());
-    private final ResidualNet net =
-        new ResidualNet(plan.architecture(), weights, plan.shardSamples(), false);
-    private final byte[] pixels = new byte[HexDigits.PIXELS];
+    private final Dataset data = plan.data().of(Family.TRAINING, plan.seed());
+    private final Net net = plan.blueprint().net(weights, plan.shardSamples(), false);
+    private final int elements = data.rowElements();
     private final int[] labels = new int[plan.shardSamples()];
     private long firstSample;
 
     @Override
     public Double call() {
       for (int i = 0; i < labels.length; i++) {
-        data.draw(firstSample + i, pixels, 0);
-        HexDigits.scale(pixels, 0, net.input(), i * HexDigits.PIXELS);
-        labels[i] = HexDigits.label(firstSample + i);
+        data.draw(firstSample + i, net.input(), i * elements);
+        labels[i] = data.label(firstSample + i);
       }
       return net.learn(labels);
     }
@@ -80,16 +93,17 @@ final class Trainer {
   private final Plan plan;
   private final Weights weights;
   private final List<Shard> shards = new ArrayList<>();
-  private final Descent descent;
+  private final Optimiser optimiser;
 
   Trainer(Plan plan) {
     this.plan = plan;
-    this.weights = plan.architecture().initialise(plan.seed());
+    this.weights = plan.blueprint().initialise(plan.seed());
     for (int i = 0; i < plan.shards(); i++) {
       shards.add(new Shard());
     }
-    this.descent =
-        new Descent(shards.stream().map(shard -> shard.net.parameters()).toList(), plan.decay());
+    this.optimiser =
+        plan.method()
+            .over(shards.stream().map(shard -> shard.net.parameters()).toList(), plan.decay());
   }
 
   /**
@@ -111,7 +125,7 @@ final class Trainer {
         for (Shard shard : shards) {
           shard.net.updateRunning(RUNNING_RATE);
         }
-        descent.step(plan.rate(step), plan.batch());
+        optimiser.step(plan.rate(step), plan.batch());
         progress.step(step, loss / plan.batch());
       }
     }

@@ -46,6 +46,11 @@ final class Weights {
     return matrix;
   }
 
+  /** How many numbers there are. */
+  long count() {
+    return byName.values().stream().mapToLong(m -> (long) m.length * m[0].length).sum();
+  }
+
   /** All matrices in the order of the layers; a view that cannot be written. */
   Map<String, float[][]> all() {
     return Collections.unmodifiableMap(byName);

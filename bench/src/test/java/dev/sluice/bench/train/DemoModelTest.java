@@ -42,7 +42,7 @@ class DemoModelTest {
     heldOut =
         LabelledImages.draw(
             Family.HELD_OUT, TrainDemoModel.HELD_OUT_SEED, TrainDemoModel.HELD_OUT_SAMPLES);
-    logits = Score.logits(ARCHITECTURE, weights, heldOut);
+    logits = Score.logits(ARCHITECTURE, weights, heldOut.rows());
   }
 
   @Test
@@ -54,16 +54,16 @@ class DemoModelTest {
 
   @Test
   void cardSaysWhatTheModelScores() throws IOException {
-    Score score = Score.of(heldOut, logits);
+    Score score = Score.of(heldOut.rows(), logits);
     assertThat(score.samples()).isGreaterThanOrEqualTo(5000);
     assertThat(score.accuracy()).isBetween(0.90, 0.99);
-    assertThat(TrainDemoModel.card(TrainDemoModel.plan(TrainDemoModel.FULL_STEPS), weights, score))
+    assertThat(TrainDemoModel.card(Lesson.HEX_DIGITS.plan(), weights, score))
         .isEqualTo(new String(committed(TrainDemoModel.CARD_FILE), StandardCharsets.UTF_8));
   }
 
   @Test
   void modelIsWhatTheExportWritesForItsWeights() {
-    assertThat(TrainDemoModel.model(ARCHITECTURE, weights)).isEqualTo(model);
+    assertThat(Lesson.HEX_DIGITS.model(weights)).isEqualTo(model);
     assertThat(model.length).isBetween(50_000, 500_000);
   }
 
@@ -73,7 +73,8 @@ class DemoModelTest {
     for (int i = 0; i < theirs.length; i++) {
       assertThat(theirs[i]).as("image " + i).containsExactly(logits[i], within(1e-3f));
     }
-    assertThat(Score.of(heldOut, theirs).correct()).isEqualTo(Score.of(heldOut, logits).correct());
+    assertThat(Score.of(heldOut.rows(), theirs).correct())
+        .isEqualTo(Score.of(heldOut.rows(), logits).correct());
   }
 
   @Test
@@ -89,7 +90,7 @@ class DemoModelTest {
     assertThat(directory.resolve(TrainDemoModel.HELD_OUT_FILE))
         .hasBinaryContent(committed(TrainDemoModel.HELD_OUT_FILE));
     Weights quick = weights(Files.readAllBytes(directory.resolve(TrainDemoModel.MODEL_FILE)));
-    Score score = Score.of(heldOut, Score.logits(ARCHITECTURE, quick, heldOut));
+    Score score = Score.of(heldOut.rows(), Score.logits(ARCHITECTURE, quick, heldOut.rows()));
     assertThat(directory.resolve(TrainDemoModel.CARD_FILE))
         .content()
         .contains("heldout.correct=" + score.correct() + "\n");
@@ -129,8 +130,8 @@ class DemoModelTest {
       options.setIntraOpNumThreads(1);
       try (OrtSession session = environment.createSession(model, options);
           OnnxTensor input = OnnxTensor.createTensor(environment, FloatBuffer.wrap(light), shape);
-          OrtSession.Result result = session.run(Map.of(OnnxExport.INPUT, input))) {
-        return (float[][]) result.get(OnnxExport.OUTPUT).orElseThrow().getValue();
+          OrtSession.Result result = session.run(Map.of(HexDigits.INPUT, input))) {
+        return (float[][]) result.get(WeightedGraph.OUTPUT).orElseThrow().getValue();
       }
     }
   }

@@ -7,17 +7,20 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Compares each parameter's gradient with the change of the loss along random directions, on a
- * network that has every kind of layer: a block that keeps its size, one that changes it, and more
- * than one tile of samples.
+ * Compares each parameter's gradient with the change of the loss along random directions, on
+ * networks that have every kind of layer: of residual blocks one that keeps its size and one that
+ * changes it, of depthwise convolutions both strides, of images more than one tile of samples.
  */
 class GradientTest {
   private static final int SAMPLES = 7;
 
   private static final int TRIALS = 9;
+
+  private static final int VOCABULARY = 7;
 
   /** Step along a direction of unit length: large against rounding, small against the kinks. */
   private static final double STEP = 4e-4;
@@ -30,16 +33,50 @@ class GradientTest {
   private static final double TOLERANCE = 0.07;
 
   private final Random random = new Random(TestSeeds.seed());
-  private final Architecture architecture =
-      new Architecture(9, 3, List.of(new Block(3, 1), new Block(5, 2)), 4);
-  private final Weights weights = architecture.initialise(TestSeeds.seed());
-  private final ResidualNet net = new ResidualNet(architecture, weights, SAMPLES, false);
   private final int[] labels = new int[SAMPLES];
+  private Net net;
 
-  GradientTest() {
-    TestSeeds.fill(random, net.input());
+  static List<Blueprint> blueprints() {
+    return List.of(
+        new Architecture(9, 3, List.of(new Block(3, 1), new Block(5, 2)), 4),
+        new Separable(9, 3, List.of(new Block(4, 1), new Block(5, 2)), 4),
+        new Memory(6, 3, 5, 4),
+        new Encoder(VOCABULARY, 6, 8, 2, 2, 12, 4));
+  }
+
+  @ParameterizedTest
+  @MethodSource("blueprints")
+  void everyParametersGradientIsTheLosssSlope(Blueprint blueprint) {
+    build(blueprint);
+    for (Parameter parameter : net.parameters()) {
+      assertThat(medianError(parameter, 1))
+          .as(parameter.name() + ", " + TestSeeds.note())
+          .isLessThan(TOLERANCE);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("blueprints")
+  void aGradientThatIsAQuarterTooLargeIsFound(Blueprint blueprint) {
+    build(blueprint);
+    for (Parameter parameter : net.parameters()) {
+      assertThat(medianError(parameter, 1.25))
+          .as(parameter.name() + ", " + TestSeeds.note())
+          .isGreaterThan(TOLERANCE);
+    }
+  }
+
+  private void build(Blueprint blueprint) {
+    net = blueprint.net(blueprint.initialise(TestSeeds.seed()), SAMPLES, false);
+    if (blueprint instanceof Encoder) {
+      for (int i = 0; i < net.input().length; i++) {
+        net.input()[i] = random.nextInt(VOCABULARY);
+      }
+    } else {
+      TestSeeds.fill(random, net.input());
+    }
     for (int i = 0; i < SAMPLES; i++) {
-      labels[i] = random.nextInt(architecture.classes());
+      labels[i] = random.nextInt(net.forward()[i].length);
     }
     // Away from the scale of one and the shift of zero, where a wrong factor would not show.
     for (Parameter parameter : net.parameters()) {
@@ -48,24 +85,6 @@ class GradientTest {
           parameter.value()[0][i] += 0.3f * (float) random.nextGaussian();
         }
       }
-    }
-  }
-
-  @Test
-  void everyParametersGradientIsTheLosssSlope() {
-    for (Parameter parameter : net.parameters()) {
-      assertThat(medianError(parameter, 1))
-          .as(parameter.name() + ", " + TestSeeds.note())
-          .isLessThan(TOLERANCE);
-    }
-  }
-
-  @Test
-  void aGradientThatIsAQuarterTooLargeIsFound() {
-    for (Parameter parameter : net.parameters()) {
-      assertThat(medianError(parameter, 1.25))
-          .as(parameter.name() + ", " + TestSeeds.note())
-          .isGreaterThan(TOLERANCE);
     }
   }
 

@@ -27,12 +27,6 @@ final class BuiltManifest {
     Map<String, Manifest.Graph> graphs = new LinkedHashMap<>();
     graphs.put(Manifest.CPU, graph);
     graphs.put(Manifest.TENSORRT, graph);
-    long weightsBytes =
-        layout.pieces().isEmpty()
-            ? 0
-            : layout.pieces().getLast().offset()
-                + layout.pieces().getLast().data().byteSize()
-                - PackageWriter.weightsOffset();
     return new Manifest(
         Manifest.versionFor(trials.stages(), trials.padded().padding()),
         options.producer(),
@@ -43,12 +37,23 @@ final class BuiltManifest {
             precision(model), List.of(), "every layer as the model has it, nothing was converted"),
         profile(model, trials, proven ? options.rows() : new Range(1, 1, 1)),
         graphs,
-        new Manifest.Weights(PackageWriter.weightsOffset(), weightsBytes, location),
+        weights(layout, location),
         model.parameters(),
         trials.golden().samples(),
         trials.stages(),
         trials.padded().padding(),
         Map.of());
+  }
+
+  /** Where the weights of a layout lie. */
+  static Manifest.Weights weights(WeightLayout layout, String location) {
+    long sizeBytes =
+        layout.pieces().isEmpty()
+            ? 0
+            : layout.pieces().getLast().offset()
+                + layout.pieces().getLast().data().byteSize()
+                - PackageWriter.weightsOffset();
+    return new Manifest.Weights(PackageWriter.weightsOffset(), sizeBytes, location);
   }
 
   private static Manifest.Profile profile(OnnxModel model, Trials trials, Range rows) {

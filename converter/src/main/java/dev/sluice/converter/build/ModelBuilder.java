@@ -247,14 +247,7 @@ public final class ModelBuilder {
     Path folder = writer.stagedFile().getParent().toRealPath();
     boolean copy = layout.sizeBytes() < COPY_MAX_BYTES;
     try {
-      return OrtSession.open(
-          OrtEnvironment.shared(),
-          graph,
-          OrtSessionOptions.defaults()
-              .withExternalWeightsFolder(folder)
-              .withCustomOps(options.customOps())
-              .withConfig(copy ? Map.of() : Map.of("session.disable_prepacking", "1")),
-          model.file().getFileName().toString());
+      return open(graph, folder, options.customOps(), copy, model.file().getFileName().toString());
     } catch (NativeException | UnsupportedOperationException e) {
       if (rewriting.isChanged()) {
         throw new RewriteFailedException(e);
@@ -262,6 +255,24 @@ public final class ModelBuilder {
       throw new ModelException(
           model.file(), "ONNX Runtime refuses the model: " + e.getMessage(), e);
     }
+  }
+
+  /**
+   * A session for a few runs.
+   *
+   * @param folder of the weights
+   * @param copy whether weights may be copied for the sake of speed
+   */
+  static OrtSession open(
+      MemorySegment graph, Path folder, List<Path> customOps, boolean copy, String label) {
+    return OrtSession.open(
+        OrtEnvironment.shared(),
+        graph,
+        OrtSessionOptions.defaults()
+            .withExternalWeightsFolder(folder)
+            .withCustomOps(customOps)
+            .withConfig(copy ? Map.of() : Map.of("session.disable_prepacking", "1")),
+        label);
   }
 
   private Original original(

@@ -24,14 +24,15 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * A model whose large tensors were moved out, and where these go in the package.
+ * Models whose large tensors were moved out, and where these go in the package. Tensors of the same
+ * bytes are there once.
  *
  * <p>Thread safety: immutable.
  *
- * @param graph the model with external data that names the package
+ * @param graphs the models with external data that names the package
  * @param pieces the tensors, ascending by offset
  */
-record WeightLayout(ModelProto graph, List<PackageWriter.Piece> pieces) {
+record WeightLayout(List<ModelProto> graphs, List<PackageWriter.Piece> pieces) {
   /**
    * Smaller tensors stay in the graph: most are shapes, axes and scales, which ONNX Runtime's own
    * shape inference wants to see, and a reference takes some 80 bytes itself.
@@ -51,6 +52,9 @@ record WeightLayout(ModelProto graph, List<PackageWriter.Piece> pieces) {
   /** Since this version a model imports its operator sets. */
   private static final long IR_WITH_OPSETS = 3;
 
+  /** Bytes that are mapped, told apart by where. */
+  private record Mapped(long address, long sizeBytes) {}
+
   /**
    * Moves the weights of a model out.
    *
@@ -59,11 +63,37 @@ record WeightLayout(ModelProto graph, List<PackageWriter.Piece> pieces) {
    * @param data finds the tensors' bytes
    */
   static WeightLayout of(OnnxModel model, String location, TensorData data) throws IOException {
+    return of(List.of(model), location, data);
+  }
+
+  /**
+   * Moves the weights of models out that share some.
+   *
+   * @param models stay as they are
+   * @param location the file name of the package
+   * @param data finds the tensors' bytes
+   */
+  static WeightLayout of(List<OnnxModel> models, String location, TensorData data)
+      throws IOException {
+    List<ModelProto> graphs = new ArrayList<>();
+    List<PackageWriter.Piece> pieces = new ArrayList<>();
+    Map<Object, Long> placed = new HashMap<>();
+    for (OnnxModel model : models) {
+      graphs.add(moved(model, location, data, pieces, placed));
+    }
+    return new WeightLayout(List.copyOf(graphs), List.copyOf(pieces));
+  }
+
+  private static ModelProto moved(
+      OnnxModel model,
+      String location,
+      TensorData data,
+      List<PackageWriter.Piece> pieces,
+      Map<Object, Long> placed)
+      throws IOException {
     GraphProto source = model.proto().getGraph();
     GraphProto.Builder graph = source.toBuilder().clearInitializer();
     bringIn(graph, data);
-    List<PackageWriter.Piece> pieces = new ArrayList<>();
-    long position = PackageWriter.weightsOffset();
     for (TensorProto tensor : source.getInitializerList()) {
       boolean external = tensor.getDataLocation() == TensorProto.DataLocation.EXTERNAL;
       if (data.type(tensor) == ElementType.STRING) {
@@ -72,18 +102,39 @@ record WeightLayout(ModelProto graph, List<PackageWriter.Piece> pieces) {
       }
       MemorySegment bytes = data.bytes(tensor);
       if (bytes.byteSize() >= MIN_EXTERNAL_BYTES) {
-        long alignment = bytes.byteSize() >= PAGE_FROM_BYTES ? PAGE : CACHE_LINE;
-        position = Math.ceilDiv(position, alignment) * alignment;
-        pieces.add(new PackageWriter.Piece(position, bytes));
+        Object key =
+            bytes.isNative()
+                ? new Mapped(bytes.address(), bytes.byteSize())
+                : tensor.hasRawData() ? tensor.getRawData() : tensor;
+        Long position = placed.get(key);
+        if (position == null) {
+          position = next(pieces, bytes.byteSize());
+          pieces.add(new PackageWriter.Piece(position, bytes));
+          placed.put(key, position);
+        }
         graph.addInitializer(external(tensor, location, position, bytes.byteSize()));
-        position += bytes.byteSize();
       } else if (external) {
         graph.addInitializer(bare(tensor).setRawData(TensorData.copy(bytes)));
       } else {
         graph.addInitializer(tensor);
       }
     }
-    return new WeightLayout(finished(model, graph), List.copyOf(pieces));
+    return finished(model, graph);
+  }
+
+  /** Where the next piece goes. */
+  private static long next(List<PackageWriter.Piece> pieces, long sizeBytes) {
+    long end =
+        pieces.isEmpty()
+            ? PackageWriter.weightsOffset()
+            : pieces.getLast().offset() + pieces.getLast().data().byteSize();
+    long alignment = sizeBytes >= PAGE_FROM_BYTES ? PAGE : CACHE_LINE;
+    return Math.ceilDiv(end, alignment) * alignment;
+  }
+
+  /** The first of the models. */
+  ModelProto graph() {
+    return graphs.getFirst();
   }
 
   /**
@@ -97,7 +148,7 @@ record WeightLayout(ModelProto graph, List<PackageWriter.Piece> pieces) {
   ModelProto original(OnnxModel original, OnnxModel rewritten, TensorData data, Path beside)
       throws IOException {
     Map<String, TensorProto> sources = byName(rewritten.proto().getGraph());
-    Map<String, TensorProto> placed = byName(graph.getGraph());
+    Map<String, TensorProto> placed = byName(graph().getGraph());
     GraphProto source = original.proto().getGraph();
     GraphProto.Builder builder = source.toBuilder().clearInitializer();
     bringIn(builder, data);

@@ -4,6 +4,7 @@ import dev.sluice.converter.build.BuildOptions;
 import dev.sluice.converter.build.BuildResult;
 import dev.sluice.converter.build.ModelBuilder;
 import dev.sluice.converter.build.PlanAdder;
+import dev.sluice.converter.build.PrecisionBuilder;
 import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.plan.PlanException;
 import dev.sluice.engine.stage.InputStageSpec;
@@ -55,6 +56,7 @@ final class BuildCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private Output output;
   @Mixin private PlanFlags plan;
+  @Mixin private PrecisionFlags precision;
   @Mixin private CustomOps customOps;
 
   @Parameters(
@@ -115,24 +117,15 @@ final class BuildCommand implements Callable<Integer> {
               + " probabilities already, or NAME=argmax. Repeatable.")
   private List<String> outputStages = new ArrayList<>();
 
-  @Option(
-      names = "--precision",
-      paramLabel = "PRECISION",
-      defaultValue = "fp32",
-      description = "fp32: every layer stays as the model has it (default: ${DEFAULT-VALUE}).")
-  void setPrecision(String value) {
-    if (!value.equals("fp32")) {
-      throw usage("--precision " + value + ": this version builds fp32 only");
-    }
-  }
-
   private ParameterException usage(String problem) {
     return new ParameterException(spec.commandLine(), problem);
   }
 
   @Override
-  public Integer call() throws IOException, BackendException, BadInputException, PlanException {
+  public Integer call()
+      throws IOException, BackendException, BadInputException, BelowBarException, PlanException {
     plan.check();
+    precision.check();
     BuildOptions options = options().withCustomOps(customOps.libraries());
     boolean packed = plan.wanted() && PackageFile.isPackage(model);
     if (packed) {
@@ -147,9 +140,9 @@ final class BuildCommand implements Callable<Integer> {
     return 0;
   }
 
-  /** Builds the package, and the plan of it; the package appears when both are done. */
+  /** Builds the package, and the plan of it; the package appears when all is done. */
   private BuildReport built(Path target, BuildOptions options)
-      throws IOException, BackendException, BadInputException, PlanException {
+      throws IOException, BackendException, BadInputException, BelowBarException, PlanException {
     PlanAdder adder = null;
     String noPlan = null;
     try {
@@ -162,33 +155,52 @@ final class BuildCommand implements Callable<Integer> {
       noPlan = e.getMessage();
     }
     output.progress("building " + target + " …");
-    if (adder == null) {
-      return new BuildReport(ModelBuilder.build(model, target, options), null, noPlan);
+    if (adder == null && !precision.wanted()) {
+      return new BuildReport(ModelBuilder.build(model, target, options), null, null, noPlan);
     }
     Path name = target.toAbsolutePath().getFileName();
-    Path folder = Files.createTempDirectory(target.toAbsolutePath().getParent(), "." + name + ".");
-    Path staged = folder.resolve(name);
-    try {
+    try (Scratch scratch = new Scratch(target)) {
+      Path staged = scratch.folder("model").resolve(name);
       BuildResult result = ModelBuilder.build(model, staged, options);
-      return withPlan(adder, staged, target, result);
-    } finally {
-      Files.deleteIfExists(staged);
-      Files.delete(folder);
+      PrecisionBuilder.Built converted = null;
+      if (precision.wanted()) {
+        Path made = adder == null ? target : scratch.folder("precision").resolve(name);
+        converted = precision.build(staged, made, options, output);
+        staged = made;
+      }
+      return adder == null
+          ? new BuildReport(packed(target, result, converted), converted, null, noPlan)
+          : withPlan(adder, staged, target, result, converted);
     }
+  }
+
+  /** The result for a package that was made of the one that was built. */
+  private static BuildResult packed(
+      Path target, BuildResult result, PrecisionBuilder.Built converted) {
+    return new BuildResult(
+        target,
+        converted.manifest(),
+        result.rewrites(),
+        result.rewriteProof(),
+        converted.noSelfTest(),
+        converted.sizeBytes(),
+        result.durationNs() + converted.durationNs());
   }
 
   /** Adds a plan to a package that was made already. */
   private BuildReport withPlan(Path target)
       throws IOException, BackendException, BadInputException, PlanException {
-    return withPlan(plan.adder(), model, target, null);
+    return withPlan(plan.adder(), model, target, null, null);
   }
 
   /**
    * Adds a plan.
    *
    * @param made what the package was made of just now; null where it was there
+   * @param converted its other precision; null where it has none
    */
-  private BuildReport withPlan(PlanAdder adder, Path source, Path target, BuildResult made)
+  private BuildReport withPlan(
+      PlanAdder adder, Path source, Path target, BuildResult made, PrecisionBuilder.Built converted)
       throws IOException, PlanException {
     output.progress("building a plan for " + adder.device().name() + " …");
     PlanAdder.Added added;
@@ -206,9 +218,12 @@ final class BuildCommand implements Callable<Integer> {
             added.manifest(),
             made == null ? List.of() : made.rewrites(),
             made == null ? null : made.rewriteProof(),
-            made == null ? null : made.noSelfTest(),
+            made == null ? null : converted == null ? made.noSelfTest() : converted.noSelfTest(),
             Files.size(target),
-            (made == null ? 0 : made.durationNs()) + added.durationNs()),
+            (made == null ? 0 : made.durationNs())
+                + (converted == null ? 0 : converted.durationNs())
+                + added.durationNs()),
+        converted,
         added,
         null);
   }
@@ -220,11 +235,12 @@ final class BuildCommand implements Callable<Integer> {
         || !shapes.isEmpty()
         || !pads.isEmpty()
         || !inputStages.isEmpty()
-        || !outputStages.isEmpty()) {
+        || !outputStages.isEmpty()
+        || precision.wanted()) {
       throw usage(
           model
-              + " is a package already: --batch, --shape, --pad, --no-batching and stages are for a model;"
-              + " build it from the model again to change them");
+              + " is a package already: --batch, --shape, --pad, --no-batching, --precision and stages"
+              + " are for a model; build it from the model again to change them");
     }
   }
 

@@ -2,7 +2,10 @@ package dev.sluice.converter.cli;
 
 import dev.sluice.converter.build.BuildResult;
 import dev.sluice.converter.build.PlanAdder;
+import dev.sluice.converter.build.PrecisionBuilder;
 import dev.sluice.converter.graph.Rewrite;
+import dev.sluice.converter.precision.Conversion;
+import dev.sluice.converter.precision.Loss;
 import dev.sluice.engine.format.Manifest;
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
@@ -16,10 +19,12 @@ import java.util.Map;
  * <p>Thread safety: immutable.
  *
  * @param result the package
+ * @param converted how it got another precision than the model; null where it has the model's
  * @param added its new plan; null where it got none
  * @param noPlan why not, where one would have been built; else null
  */
-record BuildReport(BuildResult result, PlanAdder.Added added, String noPlan) {
+record BuildReport(
+    BuildResult result, PrecisionBuilder.Built converted, PlanAdder.Added added, String noPlan) {
   /** Changes of a rewrite that people are shown; JSON has all. */
   private static final int MAX_CHANGES = 5;
 
@@ -34,7 +39,9 @@ record BuildReport(BuildResult result, PlanAdder.Added added, String noPlan) {
     object.put("batching", ManifestText.batching(manifest.batching()));
     object.put("padding", manifest.padding());
     object.put("layers", manifest.precision().layers());
-    object.put("calibration", null);
+    object.put("calibration", converted == null ? null : calibration());
+    object.put(
+        "tensorrtProblems", converted == null ? null : converted.conversion().tensorRtProblems());
     object.put("device", DeviceOption.CPU);
     object.put("inputs", Tensors.json(manifest.signature().inputs()));
     object.put("outputs", Tensors.json(manifest.signature().outputs()));
@@ -45,6 +52,24 @@ record BuildReport(BuildResult result, PlanAdder.Added added, String noPlan) {
     object.put("plans", added == null ? List.of() : List.of(json(added)));
     object.put("noPlan", noPlan);
     return object;
+  }
+
+  private Map<String, Object> calibration() {
+    Conversion conversion = converted.conversion();
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("samples", conversion.calibrationSamples());
+    object.put("calibrator", conversion.calibrator());
+    object.put("holdout", conversion.holdoutSamples());
+    object.put("holdoutSqnrDb", sqnr(conversion.cpuLoss()));
+    object.put("tensorrtHoldoutSqnrDb", sqnr(conversion.tensorRtLoss()));
+    return object;
+  }
+
+  private static Map<String, Object> sqnr(Loss loss) {
+    Map<String, Object> byOutput = new LinkedHashMap<>();
+    loss.outputs()
+        .forEach(output -> byOutput.put(output.name(), Math.min(output.sqnrDb(), Loss.MAX_DB)));
+    return byOutput;
   }
 
   private static Map<String, Object> json(PlanAdder.Added added) {
@@ -74,6 +99,12 @@ record BuildReport(BuildResult result, PlanAdder.Added added, String noPlan) {
     }
     if (result.rewriteProof() != null) {
       table.row("", result.rewriteProof());
+    }
+    if (converted != null) {
+      converted
+          .conversion()
+          .tensorRtProblems()
+          .forEach(problem -> table.row("TensorRT refuses", problem));
     }
     table.row("self-test", ManifestText.selfTestText(manifest, result.noSelfTest()));
     if (added != null) {

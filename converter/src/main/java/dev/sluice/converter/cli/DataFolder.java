@@ -40,6 +40,23 @@ final class DataFolder {
     return new DataFolder(folder, served).samples();
   }
 
+  /** Reads the samples of one file: an {@code .npz}, or where there is one input its array. */
+  static List<RunInputs> file(Path file, Served served) throws IOException, BadInputException {
+    DataFolder data = new DataFolder(file.toAbsolutePath().getParent(), served);
+    if (file.toString().endsWith(".npz")) {
+      return List.of(data.npz(file));
+    }
+    TensorSpec only = data.onlyInput();
+    if (only == null) {
+      throw new BadInputException(
+          file
+              + ": is one array, but there are the inputs "
+              + Tensors.list(served.signature().inputs())
+              + "; name an .npz with an array for each, or a folder");
+    }
+    return List.of(RunInputs.of(Map.of(only.name(), file), served));
+  }
+
   private List<RunInputs> samples() throws IOException, BadInputException {
     List<Path> npz = list(folder, ".npz");
     if (npz.size() == 1) {

@@ -94,7 +94,14 @@ final class DemoCommand implements Callable<Integer> {
       output.progress(CALLERS + " callers …");
       LoadReport loaded =
           LoadGenerator.run(engine, samples, LoadPlan.closed(CALLERS, warmUp, duration));
-      Result result = new Result(demo, built, correct, engine, alone, loaded);
+      DemoPrecisions precisions =
+          new DemoPrecisions(demo, built.packageFile(), engine, samples, duration.dividedBy(2));
+      precisions.addFp32(alone, loaded);
+      for (String precision : List.of("fp16", "int8")) {
+        output.progress("in " + precision + " …");
+        precisions.add(precision, CALLERS);
+      }
+      Result result = new Result(demo, built, correct, engine, alone, loaded, precisions);
       output.print(json(result), out -> text(result, out));
       check(result);
     }
@@ -107,13 +114,15 @@ final class DemoCommand implements Callable<Integer> {
       int correct,
       Engine engine,
       LoadReport alone,
-      LoadReport loaded) {
+      LoadReport loaded,
+      DemoPrecisions precisions) {
     double accuracyPercent() {
       return 100.0 * correct / demo.count();
     }
   }
 
-  private static LoadSamples samples(Engine engine, DemoModel demo, Manifest manifest)
+  /** The answers of an engine to all images. */
+  static LoadSamples samples(Engine engine, DemoModel demo, Manifest manifest)
       throws BackendException, InterruptedException {
     List<MemorySegment[]> inputs = new ArrayList<>();
     for (int i = 0; i < demo.count(); i++) {
@@ -167,6 +176,7 @@ final class DemoCommand implements Callable<Integer> {
     object.put("accuracy", accuracy);
     object.put("alone", BenchCommand.json(result.engine(), result.alone()));
     object.put("loaded", BenchCommand.json(result.engine(), result.loaded()));
+    object.put("precisions", result.precisions().json());
     return object;
   }
 
@@ -210,6 +220,8 @@ final class DemoCommand implements Callable<Integer> {
         .row("heap per request", heap(alone), heap(loaded))
         .row("wrong answers", "" + alone.errors(), "" + loaded.errors())
         .print(out);
+    out.println();
+    result.precisions().text(out, CALLERS);
   }
 
   private static String serving(Engine engine) {
@@ -220,7 +232,7 @@ final class DemoCommand implements Callable<Integer> {
     return engine.device() + ", " + batches + ", lanes " + engine.lanes();
   }
 
-  private static String rate(LoadReport report) {
+  static String rate(LoadReport report) {
     return String.format(Locale.ROOT, "%,.0f", report.throughputPerS());
   }
 

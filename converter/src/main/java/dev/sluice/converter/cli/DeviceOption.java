@@ -53,6 +53,11 @@ final class DeviceOption {
     return device.equals(AUTO) ? 0 : Integer.parseInt(device.substring("cuda:".length()));
   }
 
+  /** Whether a GPU was asked for by name. */
+  boolean isCuda() {
+    return device.startsWith("cuda");
+  }
+
   /** Options of an engine on the device. */
   EngineOptions.Builder engine() {
     return EngineOptions.builder().device(device).gpu(Sluice.of(command).givenGpu());

@@ -2,6 +2,7 @@ package dev.sluice.converter.cli;
 
 import dev.sluice.bindings.NativeException;
 import dev.sluice.bindings.onnxruntime.OrtUnavailableException;
+import dev.sluice.converter.calibrate.SampleCheck;
 import dev.sluice.converter.image.ImageException;
 import dev.sluice.converter.onnx.ModelException;
 import dev.sluice.engine.InferenceException;
@@ -22,7 +23,9 @@ import java.nio.file.FileSystemException;
 import java.nio.file.FileSystemLoopException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
@@ -47,7 +50,7 @@ final class Failures {
 
   private Failures() {}
 
-  /** Tells the user on standard error, in whatever form results go out; returns the exit status. */
+  /** Tells the user and returns the exit status. */
   static int report(Throwable failure, CommandLine command, List<String> arguments) {
     int status = status(failure);
     String message = message(failure);
@@ -60,6 +63,13 @@ final class Failures {
       failure.printStackTrace(err);
     }
     err.flush();
+    if (arguments.contains("--json") && !Sluice.of(command.getCommandSpec()).isPrinted()) {
+      Map<String, Object> object = new LinkedHashMap<>();
+      object.put("error", message);
+      object.put("exitStatus", status);
+      command.getOut().println(Json.write(object));
+      command.getOut().flush();
+    }
     return status;
   }
 
@@ -80,6 +90,7 @@ final class Failures {
       case PlanCancelledException _ -> FAILED;
       case PlanException _ -> BAD_INPUT;
       case PackageException _, ModelException _, NpyException _, ImageException _ -> BAD_INPUT;
+      case SampleCheck.UnfitException _ -> BAD_INPUT;
       case InferenceException e when e.reason() == InferenceException.Reason.BAD_INPUT -> BAD_INPUT;
       case UncheckedIOException e when e.getCause() != null -> status(e.getCause());
       case FileSystemException e -> isFull(e) ? FAILED : BAD_INPUT;

@@ -17,6 +17,8 @@ import java.util.Map;
  * <p>Thread safety: stateless.
  */
 final class ManifestText {
+  private static final int MAX_LAYERS = 20;
+
   private ManifestText() {}
 
   /** Adds what build and inspect both tell: signature, batching, precision. */
@@ -51,9 +53,23 @@ final class ManifestText {
     }
     Manifest.Precision precision = manifest.precision();
     table.row("precision", precision.overall() + ": " + precision.reason());
+    int shown = 0;
+    int alike = 0;
     for (Manifest.Layer layer : precision.layers()) {
-      table.row(
-          "", layer.name() + " (" + layer.op() + ") " + layer.precision() + ": " + layer.reason());
+      // People look for what is not as they asked; JSON has all.
+      boolean asked = layer.precision().equals(precision.overall());
+      if (!asked && shown++ < MAX_LAYERS) {
+        table.row(
+            "",
+            layer.name() + " (" + layer.op() + ") " + layer.precision() + ": " + layer.reason());
+      }
+      alike += asked ? 1 : 0;
+    }
+    if (shown > MAX_LAYERS) {
+      table.row("", "and " + (shown - MAX_LAYERS) + " more, which --json lists");
+    }
+    if (alike > 0) {
+      table.row("", alike + " layers in " + precision.overall() + ", which --json lists");
     }
   }
 

@@ -30,6 +30,7 @@ final class Output {
   /** Prints the result once, in the form that was asked for. */
   void print(Map<String, ?> object, Consumer<PrintWriter> text) {
     PrintWriter out = command.commandLine().getOut();
+    Sluice.of(command).setPrinted();
     if (json) {
       out.println(Json.write(object));
     } else {

@@ -71,7 +71,7 @@ record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce) {
     for (int i = 0; i < signature.inputs().size(); i++) {
       String name = signature.inputs().get(i).name();
       RowSource source = given.get(name);
-      if (served.masks().contains(name) || (source == null && bringsSizes(given, served, i))) {
+      if (served.masks().containsKey(name) || (source == null && bringsSizes(given, served, i))) {
         continue;
       }
       if (source != null && bringsSizes(given, served, i)) {

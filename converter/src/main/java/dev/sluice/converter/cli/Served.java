@@ -8,9 +8,8 @@ import dev.sluice.engine.format.SluicePackage;
 import dev.sluice.engine.stage.StagePlan;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Objects;
-import java.util.Set;
-import java.util.stream.Collectors;
+import java.util.LinkedHashMap;
+import java.util.Map;
 
 /**
  * What callers of a package give and get: all that inputs are checked against, without an engine.
@@ -20,21 +19,28 @@ import java.util.stream.Collectors;
  * @param signature inputs and outputs
  * @param stages before and after the model
  * @param batched whether axis 0 of every input and output is the batch
- * @param masks inputs that the engine writes itself
+ * @param masks inputs that the engine writes itself, with the input whose elements they mark
  * @param maxRows most rows of one run; 1 where it is not batched
  */
 record Served(
-    Signature signature, StagePlan stages, boolean batched, long maxRows, Set<String> masks) {
+    Signature signature,
+    StagePlan stages,
+    boolean batched,
+    long maxRows,
+    Map<String, String> masks) {
   /** Without masks that the engine writes. */
   Served(Signature signature, StagePlan stages, boolean batched, long maxRows) {
-    this(signature, stages, batched, maxRows, Set.of());
+    this(signature, stages, batched, maxRows, Map.of());
   }
 
-  private static Set<String> masks(Manifest.Padding padding) {
-    return padding.rules().stream()
-        .map(Manifest.PadRule::mask)
-        .filter(Objects::nonNull)
-        .collect(Collectors.toUnmodifiableSet());
+  private static Map<String, String> masks(Manifest.Padding padding) {
+    Map<String, String> masks = new LinkedHashMap<>();
+    for (Manifest.PadRule rule : padding.rules()) {
+      if (rule.mask() != null) {
+        masks.put(rule.mask(), rule.input());
+      }
+    }
+    return masks;
   }
 
   /** What a package serves, out of its manifest. */

@@ -48,6 +48,7 @@ import picocli.CommandLine.Spec;
 public final class Sluice implements Runnable {
   @Spec private CommandSpec spec;
   private final GpuLibraries.Result gpu;
+  private boolean printed;
 
   private Sluice(GpuLibraries.Result gpu) {
     this.gpu = gpu;
@@ -115,6 +116,16 @@ public final class Sluice implements Runnable {
   /** What a command was started with. */
   static Sluice of(CommandSpec command) {
     return (Sluice) command.root().userObject();
+  }
+
+  /** Notes that a result was printed. */
+  void setPrinted() {
+    printed = true;
+  }
+
+  /** Whether a result was printed. */
+  boolean isPrinted() {
+    return printed;
   }
 
   /** The GPU libraries that it was started with, else those of this machine. */

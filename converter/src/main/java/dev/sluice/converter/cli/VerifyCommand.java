@@ -1,7 +1,10 @@
 package dev.sluice.converter.cli;
 
+import dev.sluice.bindings.ElementType;
 import dev.sluice.converter.build.BuildOptions;
 import dev.sluice.converter.build.ModelBuilder;
+import dev.sluice.converter.build.PrecisionBuilder;
+import dev.sluice.converter.calibrate.OutputComparison;
 import dev.sluice.engine.Engine;
 import dev.sluice.engine.EngineOptions;
 import dev.sluice.engine.TensorSpec;
@@ -115,12 +118,17 @@ final class VerifyCommand implements Callable<Integer> {
       names = "--graph",
       paramLabel = "GRAPH",
       defaultValue = Manifest.CPU,
-      description = "cpu: the package's graph for the CPU (default: ${DEFAULT-VALUE}).")
+      description =
+          "cpu: the package's graph for the CPU. tensorrt: that for TensorRT, run on the CPU, so that"
+              + " its accuracy shows before a GPU sees it (default: ${DEFAULT-VALUE}).")
   void setGraph(String value) {
-    if (!value.equals(Manifest.CPU)) {
-      throw usage("--graph " + value + ": this version runs the graph for the CPU only; say cpu");
+    if (!value.equals(Manifest.CPU) && !value.equals(Manifest.TENSORRT)) {
+      throw usage("--graph " + value + ": there are cpu and tensorrt");
     }
+    graph = value;
   }
+
+  private String graph = Manifest.CPU;
 
   private ParameterException usage(String problem) {
     return new ParameterException(spec.commandLine(), problem);
@@ -147,6 +155,7 @@ final class VerifyCommand implements Callable<Integer> {
     List<OutputComparison> outputs = new ArrayList<>();
     long samples = 0;
     Served served = Served.of(packageFile);
+    Path judged = judged(folder);
     List<RunInputs> ownData = DataFolder.read(data, served);
     output.progress("making the reference ready …");
     Path referenceFile = reference(folder);
@@ -158,13 +167,14 @@ final class VerifyCommand implements Callable<Integer> {
     boolean single = served.batched() || other.batched();
     // The reference is the CPU's, so that a GPU is not held against itself.
     EngineOptions.Builder onCpu = EngineOptions.builder().device(DeviceOption.CPU);
-    try (Engine engine = open(packageFile, device.engine(), served, ownData);
+    try (Engine engine =
+            open(judged, judged.equals(packageFile) ? device.engine() : onCpu, served, ownData);
         Engine reference = open(referenceFile, onCpu, other, otherData)) {
       for (int n = 0; n < ownData.size(); n++) {
         List<Tensor> actual = PackageRun.of(engine, ownData.get(n), single);
         List<Tensor> expected = PackageRun.of(reference, otherData.get(n), single);
         for (int i = 0; i < outputs.size(); i++) {
-          outputs.get(i).add(actual.get(i), expected.get(i));
+          compare(outputs.get(i), actual.get(i), expected.get(i));
         }
         samples += single || ownData.get(n).hasImages() ? ownData.get(n).rows() : 1;
       }
@@ -174,6 +184,19 @@ final class VerifyCommand implements Callable<Integer> {
     problems.forEach(output::warn);
     unjudged(outputs).forEach(output::warn);
     return problems.isEmpty() ? 0 : Failures.BELOW_BAR;
+  }
+
+  /** The package, or one that does on the CPU what its graph for TensorRT says. */
+  private Path judged(Path folder) throws IOException, BadInputException {
+    if (graph.equals(Manifest.CPU)) {
+      return packageFile;
+    }
+    if (device.isCuda()) {
+      throw usage("--graph tensorrt is run on the CPU; leave out --device");
+    }
+    Path emulated = folder.resolve("emulated.sluice");
+    PrecisionBuilder.emulate(packageFile, emulated, customOps.libraries());
+    return emulated;
   }
 
   private Engine open(Path file, EngineOptions.Builder on, Served served, List<RunInputs> inputs)
@@ -276,12 +299,41 @@ final class VerifyCommand implements Callable<Integer> {
     return String.format(Locale.ROOT, format, value);
   }
 
+  private static void compare(OutputComparison output, Tensor actual, Tensor reference)
+      throws BadInputException {
+    if (actual.type() != reference.type() || !actual.shape().equals(reference.shape())) {
+      throw new BadInputException(
+          "output '"
+              + output.name()
+              + "' is "
+              + Tensors.text(actual.type(), actual.shape())
+              + ", that of the reference "
+              + Tensors.text(reference.type(), reference.shape())
+              + ", so they can't be compared; give samples, or a reference, for which they agree");
+    }
+    if (actual.type() == ElementType.STRING) {
+      output.addTexts(actual.strings().equals(reference.strings()));
+    } else {
+      output.add(actual.type(), actual.shape(), actual.data(), reference.data());
+    }
+  }
+
+  private static Map<String, Object> json(OutputComparison one) {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("maxAbs", one.maxAbs());
+    object.put("maxRel", one.maxRel());
+    object.put("sqnrDb", one.sqnrDb());
+    object.put("cosine", one.cosine());
+    object.put("top1Agreement", one.top1Agreement());
+    return object;
+  }
+
   private static Map<String, Object> json(
       List<OutputComparison> outputs, long samples, List<String> problems) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("samples", samples);
     Map<String, Object> byName = new LinkedHashMap<>();
-    outputs.forEach(one -> byName.put(one.name(), one.json()));
+    outputs.forEach(one -> byName.put(one.name(), json(one)));
     object.put("outputs", byName);
     object.put("ok", problems.isEmpty());
     object.put("problems", problems);

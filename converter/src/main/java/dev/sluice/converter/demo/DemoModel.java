@@ -111,12 +111,17 @@ public final class DemoModel {
 
   /** Whether the largest of the scores is the right class of an image. */
   public boolean isCorrect(int index, MemorySegment scores) {
+    return best(scores) == labels[index];
+  }
+
+  /** The class of the largest of the scores. */
+  public static int best(MemorySegment scores) {
     int best = 0;
     for (int i = 1; i < scores.byteSize() / Float.BYTES; i++) {
       if (scores.get(F32, (long) i * Float.BYTES) > scores.get(F32, (long) best * Float.BYTES)) {
         best = i;
       }
     }
-    return best == labels[index];
+    return best;
   }
 }

@@ -29,8 +29,6 @@ public final class BatchNormFolding implements Rewrite {
   /** From here on BatchNormalization has the form that is folded. */
   private static final long OPSET = 7;
 
-  private static final float EPSILON = 1e-5f;
-
   /** The rewrite. */
   public BatchNormFolding() {}
 
@@ -38,15 +36,6 @@ public final class BatchNormFolding implements Rewrite {
   public String name() {
     return "batch normalization folding";
   }
-
-  /**
-   * Factor and summand of each channel.
-   *
-   * @param factor by channel
-   * @param summand by channel
-   */
-  @SuppressWarnings("ArrayRecordComponent") // nobody compares or changes them
-  private record Affine(double[] factor, double[] summand) {}
 
   @Override
   public Result apply(Graph graph, NewWeights weights) throws IOException {
@@ -71,12 +60,7 @@ public final class BatchNormFolding implements Rewrite {
 
   /** Index of the layer that a normalization may be folded into; -1 where there is none. */
   private static int layer(Graph graph, NodeProto norm) {
-    if (!Graph.isStandard(norm)
-        || !norm.getOpType().equals("BatchNormalization")
-        || norm.getInputCount() != 5
-        || norm.getOutputList().stream().skip(1).anyMatch(name -> !name.isEmpty())
-        || integer(norm, "training_mode", 0) != 0
-        || integer(norm, "spatial", 1) != 1) {
+    if (!BatchNormAffine.isAffine(norm)) {
       return -1;
     }
     String value = norm.getInput(0);
@@ -103,8 +87,8 @@ public final class BatchNormFolding implements Rewrite {
     if (type == null || !Reals.isReal(type) || axis == null) {
       return null;
     }
-    Affine affine = affine(graph, norm, axis.channels(), weights);
-    if (affine == null) {
+    BatchNormAffine affine = BatchNormAffine.of(graph, norm, weights);
+    if (affine == null || affine.factor().length != axis.channels()) {
       return null;
     }
     double[] bias = bias(graph, layer, axis.channels(), weights);
@@ -193,31 +177,6 @@ public final class BatchNormFolding implements Rewrite {
     };
   }
 
-  private static Affine affine(Graph graph, NodeProto norm, int channels, NewWeights weights)
-      throws IOException {
-    double[][] parameters = new double[4][];
-    for (int i = 0; i < parameters.length; i++) {
-      parameters[i] = vector(graph.initializers().get(norm.getInput(i + 1)), weights);
-      if (parameters[i] == null || parameters[i].length != channels) {
-        return null;
-      }
-    }
-    double epsilon = EPSILON;
-    for (AttributeProto attribute : norm.getAttributeList()) {
-      epsilon = attribute.getName().equals("epsilon") ? attribute.getF() : epsilon;
-    }
-    double[] factor = new double[channels];
-    double[] summand = new double[channels];
-    for (int c = 0; c < channels; c++) {
-      factor[c] = parameters[0][c] / Math.sqrt(parameters[3][c] + epsilon);
-      summand[c] = parameters[1][c] - parameters[2][c] * factor[c];
-      if (!Double.isFinite(factor[c]) || !Double.isFinite(summand[c])) {
-        return null;
-      }
-    }
-    return new Affine(factor, summand);
-  }
-
   /** What the layer adds to each channel, its beta included; null where it differs by row. */
   private static double[] bias(Graph graph, NodeProto layer, int channels, NewWeights weights)
       throws IOException {
@@ -226,7 +185,7 @@ public final class BatchNormFolding implements Rewrite {
       return bias;
     }
     TensorProto tensor = graph.initializers().get(layer.getInput(2));
-    double[] values = tensor == null ? null : vector(tensor, weights);
+    double[] values = tensor == null ? null : BatchNormAffine.vector(tensor, weights);
     boolean row =
         values != null
             && (values.length == 1
@@ -245,20 +204,7 @@ public final class BatchNormFolding implements Rewrite {
     return bias;
   }
 
-  private static double[] vector(TensorProto tensor, NewWeights weights) throws IOException {
-    ElementType type = TypeInference.type(tensor);
-    if (type == null || !Reals.isReal(type)) {
-      return null;
-    }
-    MemorySegment bytes = weights.bytes(tensor);
-    double[] values = new double[Math.toIntExact(shape(tensor).elementCount())];
-    for (int i = 0; i < values.length; i++) {
-      values[i] = Reals.get(type, bytes, i);
-    }
-    return values;
-  }
-
-  private static long integer(NodeProto node, String name, long absent) {
+  static long integer(NodeProto node, String name, long absent) {
     return node.getAttributeList().stream()
         .filter(attribute -> attribute.getName().equals(name))
         .mapToLong(AttributeProto::getI)

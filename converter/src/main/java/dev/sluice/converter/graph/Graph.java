@@ -95,6 +95,11 @@ public final class Graph {
     return customOps;
   }
 
+  /** Element type and shape of all tensors that have them, by name. */
+  Map<String, OnnxModel.Value> types() {
+    return Collections.unmodifiableMap(types);
+  }
+
   /** All nodes, each after those whose results it takes. */
   public List<NodeProto> nodes() {
     return Collections.unmodifiableList(nodes);
@@ -140,6 +145,17 @@ public final class Graph {
     return types.get(value);
   }
 
+  /**
+   * The tensor of a value that is constant: an initializer, or what a Constant node holds.
+   *
+   * @return null where the value is none; a Constant's tensor may lack a name
+   */
+  public TensorProto constant(String value) {
+    TensorProto tensor = initializers.get(value);
+    int producer = producer(value);
+    return tensor != null || producer < 0 ? tensor : TypeInference.constant(nodes.get(producer));
+  }
+
   /** The extents of a value, or null where one is not known. */
   public long[] staticDims(String value) {
     OnnxModel.Value type = types.get(value);
@@ -174,7 +190,7 @@ public final class Graph {
   }
 
   /** What a node takes from the graph that it is in, its subgraphs included. */
-  static Set<String> taken(NodeProto node) {
+  public static Set<String> taken(NodeProto node) {
     Set<String> names = new LinkedHashSet<>(node.getInputList());
     for (AttributeProto attribute : node.getAttributeList()) {
       if (attribute.hasG()) {

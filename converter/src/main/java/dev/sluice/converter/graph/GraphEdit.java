@@ -26,6 +26,7 @@ public final class GraphEdit {
   private final Map<Integer, List<NodeProto>> replaced = new HashMap<>();
   private final GraphProto.Builder proto;
   private final Set<String> names = new HashSet<>();
+  private final Set<String> nodeNames = new HashSet<>();
   private Predicate<FunctionProto> functions = _ -> true;
 
   GraphEdit(Graph graph) {
@@ -38,6 +39,7 @@ public final class GraphEdit {
               .forEach(node -> {
                 names.addAll(node.getInputList());
                 names.addAll(node.getOutputList());
+                nodeNames.add(node.getName());
               });
           g.getInputList().forEach(input -> names.add(input.getName()));
           g.getInitializerList().forEach(tensor -> names.add(tensor.getName()));
@@ -46,8 +48,17 @@ public final class GraphEdit {
 
   /** A name that no value has yet. */
   public String freshName(String base) {
+    return fresh(base, names);
+  }
+
+  /** A name that no node has yet. */
+  public String freshNodeName(String base) {
+    return fresh(base, nodeNames);
+  }
+
+  private static String fresh(String base, Set<String> taken) {
     String name = base;
-    for (int i = 1; !names.add(name); i++) {
+    for (int i = 1; !taken.add(name); i++) {
       name = base + "_" + i;
     }
     return name;

@@ -12,6 +12,9 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 
 /**
  * The bytes of a model's constants, and room for new ones: small ones lie in the message, large
@@ -24,6 +27,7 @@ public final class NewWeights {
   private final TensorData data;
   private final Path folder;
   private final Arena arena;
+  private final Map<Derived, TensorProto> derived = new HashMap<>();
 
   /**
    * Room for new weights.
@@ -41,6 +45,45 @@ public final class NewWeights {
   /** The elements of a constant in C order, little endian. */
   public MemorySegment bytes(TensorProto tensor) throws IOException {
     return data.bytes(tensor);
+  }
+
+  /** What makes the elements of a constant out of those of another. */
+  @FunctionalInterface
+  public interface Conversion {
+    /** Writes as many elements as there are; both are in C order, little endian. */
+    void write(MemorySegment from, MemorySegment to);
+  }
+
+  /** A large constant in another type: of the same bytes, the same. */
+  private record Derived(Object data, List<Long> dims, int from, ElementType to) {}
+
+  /**
+   * A constant in another element type. A large one is written once, whatever it is called: trials
+   * of many graphs share it.
+   *
+   * @param conversion always the same for the same types
+   */
+  public TensorProto converted(
+      TensorProto constant, String name, ElementType type, Conversion conversion)
+      throws IOException {
+    Object bytes =
+        constant.getDataLocation() == TensorProto.DataLocation.EXTERNAL
+            ? constant.getExternalDataList()
+            : constant.getRawData();
+    Derived key = new Derived(bytes, constant.getDimsList(), constant.getDataType(), type);
+    TensorProto before = derived.get(key);
+    if (before != null) {
+      return before.toBuilder().setName(name).build();
+    }
+    Shape shape = Shape.of(constant.getDimsList().stream().mapToLong(Long::longValue).toArray());
+    Room room = room(name, type, shape);
+    conversion.write(bytes(constant), room.bytes());
+    TensorProto made = room.tensor();
+    if (made.getDataLocation() == TensorProto.DataLocation.EXTERNAL
+        && (bytes instanceof List<?> || constant.hasRawData())) {
+      derived.put(key, made);
+    }
+    return made;
   }
 
   /** A constant to be filled in. */

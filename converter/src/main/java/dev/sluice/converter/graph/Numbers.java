@@ -12,7 +12,7 @@ import java.util.List;
  *
  * <p>Thread safety: stateless.
  */
-final class Numbers {
+public final class Numbers {
   private Numbers() {}
 
   /** A vector of int64. */
@@ -38,7 +38,7 @@ final class Numbers {
   /**
    * The elements of a tensor of int64 or int32; null for another type, or where they lie in a file.
    */
-  static long[] read(TensorProto tensor) {
+  public static long[] read(TensorProto tensor) {
     boolean wide = tensor.getDataType() == ElementType.INT64.code();
     boolean elsewhere = tensor.getDataLocation() == TensorProto.DataLocation.EXTERNAL;
     if (elsewhere || (!wide && tensor.getDataType() != ElementType.INT32.code())) {

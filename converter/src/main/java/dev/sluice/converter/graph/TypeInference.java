@@ -30,7 +30,8 @@ import java.util.Set;
  * Asks ONNX Runtime for the types and shapes of all values of a graph: a session whose outputs are
  * every value. Large constants become inputs of known shape, so that no weight is read, copied or
  * looked for; small ones stay, since shapes are computed from them. What the model declares of
- * values between its inputs and outputs is left out: exporters get it wrong.
+ * values between its inputs and outputs is left out: exporters get it wrong. A model of BFLOAT16 is
+ * asked for as one of FLOAT16.
  *
  * <p>Thread safety: stateless.
  */
@@ -51,11 +52,24 @@ final class TypeInference {
    */
   static Map<String, OnnxModel.Value> infer(ModelProto model, List<Path> customOps) {
     Map<String, OnnxModel.Value> types = new HashMap<>();
-    byte[] bytes = bare(model).toByteArray();
+    ModelProto bare = bare(model);
+    // ONNX Runtime's CPU has few operators of BFLOAT16, but all of FLOAT16.
+    boolean twin =
+        TypeSubstitution.has(bare, ElementType.BFLOAT16)
+            && !TypeSubstitution.has(bare, ElementType.FLOAT16);
+    byte[] bytes =
+        (twin ? TypeSubstitution.of(bare, ElementType.BFLOAT16, ElementType.FLOAT16) : bare)
+            .toByteArray();
     try (OrtSession session =
         open(bytes, customOps, "the types of " + model.getGraph().getName())) {
       session.outputs().forEach(info -> add(types, info));
       session.inputs().forEach(info -> add(types, info));
+    }
+    if (twin) {
+      types.replaceAll((name, value) ->
+          value.type() == ElementType.FLOAT16
+              ? new OnnxModel.Value(name, ElementType.BFLOAT16, value.dims())
+              : value);
     }
     for (TensorProto tensor : model.getGraph().getInitializerList()) {
       ElementType type = type(tensor);
@@ -184,12 +198,18 @@ final class TypeInference {
     if (!node.getOpType().equals("Constant")
         || !Graph.isStandard(node)
         || node.getOutputCount() != 1
-        || node.getAttributeCount() != 1
-        || !node.getAttribute(0).getName().equals("value")
-        || !node.getAttribute(0).hasT()) {
+        || node.getAttributeCount() != 1) {
       return null;
     }
-    return node.getAttribute(0).getT();
+    AttributeProto value = node.getAttribute(0);
+    TensorProto.Builder reals = TensorProto.newBuilder().setDataType(ElementType.FLOAT.code());
+    return switch (value.getName()) {
+      case "value" -> value.hasT() ? value.getT() : null;
+      case "value_float" -> reals.addFloatData(value.getF()).build();
+      case "value_floats" ->
+          reals.addDims(value.getFloatsCount()).addAllFloatData(value.getFloatsList()).build();
+      default -> null;
+    };
   }
 
   /** Whether the elements tell nothing about shapes, or lie in another file. */
@@ -254,7 +274,11 @@ final class TypeInference {
     if (dims != null) {
       TensorShapeProto.Builder shape = tensor.getShapeBuilder();
       for (long dim : dims) {
-        shape.addDimBuilder().setDimValue(dim);
+        TensorShapeProto.Dimension.Builder extent = shape.addDimBuilder();
+        // A negative one is open.
+        if (dim >= 0) {
+          extent.setDimValue(dim);
+        }
       }
     }
     return ValueInfoProto.newBuilder()

@@ -31,6 +31,7 @@ import java.util.Map;
  */
 public final class TensorData {
   private static final String OWN = "\0model ";
+  private static final String KEPT = "\0kept ";
 
   private final Path model;
   private final Arena arena;
@@ -159,12 +160,17 @@ public final class TensorData {
    */
   public TensorProto keep(TensorProto tensor, MemorySegment bytes) {
     // No path holds a zero, so no file is meant.
-    String location = "\0kept " + externalFiles.size();
+    String location = KEPT + externalFiles.size();
     externalFiles.put(location, bytes);
     return tensor.toBuilder()
         .setDataLocation(TensorProto.DataLocation.EXTERNAL)
         .addExternalData(StringStringEntryProto.newBuilder().setKey("location").setValue(location))
         .build();
+  }
+
+  /** Whether a tensor's data is what {@link #keep} was given. */
+  public static boolean isKept(TensorProto tensor) {
+    return field(tensor.getExternalDataList(), "location", "").startsWith(KEPT);
   }
 
   /** The shape of a tensor. */

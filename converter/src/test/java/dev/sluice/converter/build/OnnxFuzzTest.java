@@ -3,6 +3,7 @@ package dev.sluice.converter.build;
 import static dev.sluice.bindings.ElementType.BOOL;
 import static dev.sluice.bindings.ElementType.FLOAT;
 import static dev.sluice.bindings.ElementType.INT64;
+import static dev.sluice.converter.build.OnnxGraphs.body;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
@@ -94,14 +95,6 @@ class OnnxFuzzTest {
         .numbers("flat", 1, 4)
         .node("Reshape", List.of("p", "flat"), List.of("y"))
         .model();
-  }
-
-  private static AttributeProto body(String name, OnnxGraphs graph) {
-    return AttributeProto.newBuilder()
-        .setName(name)
-        .setType(AttributeProto.AttributeType.GRAPH)
-        .setG(graph.model().getGraph())
-        .build();
   }
 
   private static ModelProto branches() {

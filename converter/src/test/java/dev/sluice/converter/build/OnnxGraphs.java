@@ -243,6 +243,23 @@ final class OnnxGraphs {
         .build();
   }
 
+  static AttributeProto decimals(String name, Float... values) {
+    return AttributeProto.newBuilder()
+        .setName(name)
+        .setType(AttributeProto.AttributeType.FLOATS)
+        .addAllFloats(List.of(values))
+        .build();
+  }
+
+  /** A subgraph. */
+  static AttributeProto body(String name, OnnxGraphs body) {
+    return AttributeProto.newBuilder()
+        .setName(name)
+        .setType(AttributeProto.AttributeType.GRAPH)
+        .setG(body.graph)
+        .build();
+  }
+
   ModelProto model() {
     return model
         .clone()

@@ -37,7 +37,7 @@ class RandomGraphsTest {
   }
 
   /** A network that grows node by node; the value at its end has {@code dims}. */
-  private static final class Network {
+  static final class Network {
     private final Random random;
     private final int rows;
     private final OnnxGraphs graph = new OnnxGraphs();

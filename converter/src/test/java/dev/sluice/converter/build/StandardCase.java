@@ -6,6 +6,8 @@ import dev.sluice.converter.onnx.ModelException;
 import dev.sluice.converter.onnx.ModelReader;
 import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.converter.onnx.TensorData;
+import dev.sluice.converter.onnx.proto.Onnx.ModelProto;
+import dev.sluice.converter.onnx.proto.Onnx.OperatorSetIdProto;
 import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
 import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.format.Manifest.Range;
@@ -52,40 +54,81 @@ record StandardCase(Path folder) {
     return folder.getFileName().toString();
   }
 
+  /** Gives the answers of what is made of a model. */
+  private interface Way {
+    Answers run(OnnxModel model, List<List<PlainTensor>> inputs)
+        throws IOException, BackendException, InterruptedException;
+  }
+
+  /**
+   * What was answered.
+   *
+   * @param end of the case, where the outputs are right
+   */
+  private record Answers(End end, List<List<PlainTensor>> outputs) {}
+
+  /** Version of the default operator set that the model imports. */
+  long opset() throws IOException {
+    byte[] bytes = Files.readAllBytes(folder.resolve("model.onnx"));
+    return ModelProto.parseFrom(bytes).getOpsetImportList().stream()
+        .filter(set -> set.getDomain().isEmpty() || set.getDomain().equals("ai.onnx"))
+        .mapToLong(OperatorSetIdProto::getVersion)
+        .findFirst()
+        .orElse(1);
+  }
+
   /**
    * Runs the case.
    *
    * @param packageFile where the package is built
    */
   Verdict run(Path packageFile) throws IOException, InterruptedException {
+    return judged((model, inputs) -> {
+      End end = build(model, packageFile, inputs.getFirst());
+      return new Answers(end, ModelRuns.packaged(packageFile, inputs));
+    });
+  }
+
+  /** Runs the case with a later operator set, by ONNX Runtime alone. */
+  Verdict upgraded() throws IOException, InterruptedException {
+    return judged((model, inputs) -> {
+      byte[] later = OpsetUpgrades.of(model).graph().model().toByteArray();
+      return new Answers(End.PASSED, ModelRuns.direct(later, inputs));
+    });
+  }
+
+  private Verdict judged(Way way) throws IOException, InterruptedException {
     Path file = folder.resolve("model.onnx");
-    OnnxModel model;
-    try {
-      model = ModelReader.read(file);
-    } catch (ModelException e) {
-      return new Verdict(End.EXCEPTION, e.getMessage().substring((file + ": ").length()));
-    }
     List<List<PlainTensor>> inputs = new ArrayList<>();
     List<List<PlainTensor>> outputs = new ArrayList<>();
-    for (int i = 0; Files.exists(folder.resolve("test_data_set_" + i)); i++) {
-      Path set = folder.resolve("test_data_set_" + i);
-      inputs.add(read(set, "input_", model.inputs()));
-      outputs.add(read(set, "output_", model.outputs()));
-    }
     try {
-      String wrong = difference(ModelRuns.direct(Files.readAllBytes(file), inputs), outputs);
-      if (wrong != null) {
-        return new Verdict(End.NOT_BY_ONNX_RUNTIME, wrong);
+      OnnxModel model = ModelReader.read(file);
+      for (int i = 0; Files.exists(folder.resolve("test_data_set_" + i)); i++) {
+        Path set = folder.resolve("test_data_set_" + i);
+        inputs.add(read(set, "input_", model.inputs()));
+        outputs.add(read(set, "output_", model.outputs()));
       }
-    } catch (NativeException | UnsupportedOperationException e) {
-      return new Verdict(End.NOT_BY_ONNX_RUNTIME, e.getMessage());
-    }
-    try {
-      End end = build(model, packageFile, inputs.getFirst());
-      String wrong = difference(ModelRuns.packaged(packageFile, inputs), outputs);
-      return wrong == null ? new Verdict(end, "") : new Verdict(End.EXCEPTION, wrong);
+      String alone = differenceAlone(Files.readAllBytes(file), inputs, outputs);
+      if (alone != null) {
+        return new Verdict(End.NOT_BY_ONNX_RUNTIME, alone);
+      }
+      Answers answers = way.run(model, inputs);
+      String wrong = difference(answers.outputs(), outputs);
+      return wrong == null ? new Verdict(answers.end(), "") : new Verdict(End.EXCEPTION, wrong);
+    } catch (ModelException e) {
+      return new Verdict(End.EXCEPTION, e.getMessage().replaceFirst("^\\Q" + file + ": \\E", ""));
     } catch (IOException | BackendException | RuntimeException e) {
       return new Verdict(End.EXCEPTION, e.toString());
+    }
+  }
+
+  /** What is wrong with what ONNX Runtime alone makes of the model; null where nothing is. */
+  private static String differenceAlone(
+      byte[] model, List<List<PlainTensor>> inputs, List<List<PlainTensor>> outputs) {
+    try {
+      return difference(ModelRuns.direct(model, inputs), outputs);
+    } catch (NativeException | UnsupportedOperationException e) {
+      return e.getMessage();
     }
   }
 
@@ -111,7 +154,7 @@ record StandardCase(Path folder) {
     return End.PASSED_WITH_SHAPES;
   }
 
-  private static List<PlainTensor> read(Path set, String prefix, List<OnnxModel.Value> declared)
+  static List<PlainTensor> read(Path set, String prefix, List<OnnxModel.Value> declared)
       throws IOException {
     List<PlainTensor> tensors = new ArrayList<>();
     try (Arena arena = Arena.ofConfined()) {

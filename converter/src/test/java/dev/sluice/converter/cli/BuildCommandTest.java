@@ -100,7 +100,7 @@ class BuildCommandTest {
           --shape x=a,3           | is no range
           --shape nosuch=1,3      | nosuch
           --shape x=1,4           | x
-          --precision int8        | fp32 only
+          --precision int4        | fp32, fp16, bf16 and int8
           --device gpu            | say auto, cpu, or cuda:N
           --batch 1 --no-batching | exclude each other
           --nosuch                | Unknown option

@@ -31,6 +31,17 @@ class DemoCommandTest {
       assertThat(json.get(load).get("rows").asLong()).as(load).isPositive();
       assertThat(json.get(load).get("errors").asLong()).as(load).isZero();
     }
+    JsonNode precisions = json.get("precisions");
+    assertThat(precisions).hasSize(3);
+    for (JsonNode one : precisions) {
+      // Those that ranges were learnt from are left out.
+      assertThat(one.get("samples").asInt()).isEqualTo(accuracy.get("samples").asInt() - 320);
+      assertThat(one.get("agreement").asDouble()).isBetween(0.98, 1.0);
+      assertThat(one.get("percent").asDouble())
+          .isGreaterThan(precisions.get(0).get("percent").asDouble() - 1);
+    }
+    assertThat(precisions.get(2).get("precision").asString()).isEqualTo("int8");
+    assertThat(precisions.get(2).get("loadedPerS").asDouble()).isPositive();
     assertThat(json.get("alone").get("callers").asInt()).isEqualTo(1);
     assertThat(json.get("loaded").get("callers").asInt()).isEqualTo(64);
   }
@@ -38,6 +49,15 @@ class DemoCommandTest {
   @Test
   void printsOneTable() {
     assertThat(Cli.run("demo").done().out())
-        .contains("accuracy", "held-out", "1 caller", "64 callers", "latency p99", "mean batch");
+        .contains(
+            "accuracy",
+            "held-out",
+            "1 caller",
+            "64 callers",
+            "latency p99",
+            "mean batch",
+            "fp16 tensorrt",
+            "int8",
+            "as fp32");
   }
 }

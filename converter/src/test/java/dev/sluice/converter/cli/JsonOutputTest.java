@@ -164,12 +164,12 @@ class JsonOutputTest {
               .json();
       checkFields(inspected, "inspect");
       assertThat(inspected.at("/plans/0/layers").isEmpty()).isFalse();
-      watched(() -> gpu.run("bench", planned, "--device", "cuda:4", "--json"))
-          .refused(1, "there is no cuda:4");
+      Cli none = watched(() -> gpu.run("bench", planned, "--device", "cuda:4", "--json"));
+      checkFailure(none, 1, "there is no cuda:4");
     }
   }
 
-  /** A failure is told on standard error alone. */
+  /** A failure is told on standard error, and as one object where a result would be. */
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -194,8 +194,15 @@ class JsonOutputTest {
           doctor --nosuch --json                                            | 2 | --nosuch
           biuld --json                                                      | 2 | biuld
           """)
-  void aFailureLeavesStandardOutputEmpty(String line, int status, String message) {
-    run(line).refused(status, message);
+  void aFailureIsOneObjectToo(String line, int status, String message) {
+    checkFailure(run(line), status, message);
+  }
+
+  private static void checkFailure(Cli cli, int status, String message) {
+    assertThat(cli.status()).isEqualTo(status);
+    assertThat(cli.err()).startsWith("sluice: ").contains(message);
+    assertThat(cli.json().get("exitStatus").asInt()).isEqualTo(status);
+    assertThat(cli.json().get("error").asString()).contains(message);
   }
 
   @Test

@@ -247,8 +247,8 @@ class VerifyCommandTest {
     Cli.run("verify", built, "--against", model).refused(2, "--data");
     Cli.run("verify", built, "--against", model, "--data", data, "--min-top1", "101%")
         .refused(2, "--min-top1");
-    Cli.run("verify", built, "--against", model, "--data", data, "--graph", "tensorrt")
-        .refused(2, "say cpu");
+    Cli.run("verify", built, "--against", model, "--data", data, "--graph", "gpu")
+        .refused(2, "cpu and tensorrt");
     Models.floats(data.resolve("x.npy"), Shape.of(1, 4), 1, 2, 3, 4);
     Cli.run("verify", built, "--against", model, "--data", data)
         .refused(2, "x.npy", "takes 3 in axis 1, not 4");

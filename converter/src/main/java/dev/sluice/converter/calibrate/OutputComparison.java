@@ -1,16 +1,16 @@
-package dev.sluice.converter.cli;
+package dev.sluice.converter.calibrate;
 
 import dev.sluice.bindings.ElementType;
+import dev.sluice.engine.Shape;
 import dev.sluice.engine.format.TensorDifference;
-import java.util.LinkedHashMap;
-import java.util.Map;
+import java.lang.foreign.MemorySegment;
 
 /**
  * How far an output is from the reference, over all samples.
  *
  * <p>Thread safety: one thread.
  */
-final class OutputComparison {
+public final class OutputComparison {
   /** Smaller values than this part of the largest are left out of the relative difference. */
   private static final double NEGLIGIBLE = 1e-6;
 
@@ -26,44 +26,44 @@ final class OutputComparison {
   private boolean ranked;
   private boolean quantity = true;
 
-  OutputComparison(String name) {
+  /** Nothing compared yet, of an output with this name. */
+  public OutputComparison(String name) {
     this.name = name;
   }
 
-  String name() {
+  /** The output. */
+  public String name() {
     return name;
   }
 
-  /** Adds a sample. */
-  void add(Tensor actual, Tensor reference) throws BadInputException {
-    if (actual.type() != reference.type() || !actual.shape().equals(reference.shape())) {
-      throw new BadInputException(
-          "output '"
-              + name
-              + "' is "
-              + Tensors.text(actual.type(), actual.shape())
-              + ", that of the reference "
-              + Tensors.text(reference.type(), reference.shape())
-              + ", so they can't be compared; give samples, or a reference, for which they agree");
-    }
-    quantity = actual.type() == ElementType.STRING || TensorDifference.isReal(actual.type());
-    if (actual.type() == ElementType.STRING) {
-      maxAbs = actual.strings().equals(reference.strings()) ? maxAbs : Double.POSITIVE_INFINITY;
-      return;
-    }
-    long count = actual.shape().elementCount();
+  /**
+   * Adds a sample of numbers.
+   *
+   * @param type of both
+   * @param shape of both; axis 0 is the rows
+   * @param actual elements, C order, little endian
+   * @param reference as many
+   */
+  public void add(ElementType type, Shape shape, MemorySegment actual, MemorySegment reference) {
+    quantity = TensorDifference.isReal(type);
+    long count = shape.elementCount();
     double largest = 0;
     for (long i = 0; i < count; i++) {
-      double value = Math.abs(Summary.value(reference.type(), reference.data(), i));
+      double value = Math.abs(TensorElements.value(type, reference, i));
       largest = Double.isFinite(value) ? Math.max(largest, value) : largest;
     }
     for (long i = 0; i < count; i++) {
       element(
-          Summary.value(actual.type(), actual.data(), i),
-          Summary.value(reference.type(), reference.data(), i),
+          TensorElements.value(type, actual, i),
+          TensorElements.value(type, reference, i),
           NEGLIGIBLE * largest);
     }
-    rank(actual, reference, count);
+    rank(type, shape, actual, reference);
+  }
+
+  /** Adds a sample of texts. */
+  public void addTexts(boolean same) {
+    maxAbs = same ? maxAbs : Double.POSITIVE_INFINITY;
   }
 
   private void element(double own, double reference, double negligible) {
@@ -84,10 +84,10 @@ final class OutputComparison {
   }
 
   /** Real numbers are scores, whose largest counts; whole numbers are ranks, whose first counts. */
-  private void rank(Tensor actual, Tensor reference, long count) {
-    long extent = actual.shape().rank() == 0 ? 1 : actual.shape().dim(0);
-    long columns = extent == 0 ? 0 : count / extent;
-    boolean real = TensorDifference.isReal(actual.type());
+  private void rank(ElementType type, Shape shape, MemorySegment actual, MemorySegment reference) {
+    long extent = shape.rank() == 0 ? 1 : shape.dim(0);
+    long columns = extent == 0 ? 0 : shape.elementCount() / extent;
+    boolean real = TensorDifference.isReal(type);
     if (columns < (real ? 2 : 1)) {
       return;
     }
@@ -96,21 +96,21 @@ final class OutputComparison {
       long from = row * columns;
       boolean same =
           real
-              ? best(actual, from, columns) == best(reference, from, columns)
+              ? best(type, actual, from, columns) == best(type, reference, from, columns)
               : Double.compare(
-                      Summary.value(actual.type(), actual.data(), from),
-                      Summary.value(reference.type(), reference.data(), from))
+                      TensorElements.value(type, actual, from),
+                      TensorElements.value(type, reference, from))
                   == 0;
       agreeing += same ? 1 : 0;
       rows++;
     }
   }
 
-  private static long best(Tensor tensor, long from, long columns) {
+  private static long best(ElementType type, MemorySegment data, long from, long columns) {
     long best = 0;
     double largest = Double.NEGATIVE_INFINITY;
     for (long i = 0; i < columns; i++) {
-      double value = Summary.value(tensor.type(), tensor.data(), from + i);
+      double value = TensorElements.value(type, data, from + i);
       if (value > largest) {
         largest = value;
         best = i;
@@ -123,25 +123,27 @@ final class OutputComparison {
    * Whether differences count by their size. Whole numbers are classes, ranks or places: of a near
    * tie they may differ by any amount, and only {@link #top1Agreement} tells.
    */
-  boolean isQuantity() {
+  public boolean isQuantity() {
     return quantity;
   }
 
-  double maxAbs() {
+  /** The largest difference of two elements; infinite where one is no number. */
+  public double maxAbs() {
     return maxAbs;
   }
 
-  double maxRel() {
+  /** The largest difference, as a part of the reference's element where that is not tiny. */
+  public double maxRel() {
     return maxRel;
   }
 
   /** Signal to noise in decibels; infinite where nothing differs. */
-  double sqnrDb() {
+  public double sqnrDb() {
     return noise == 0 ? Double.POSITIVE_INFINITY : 10 * Math.log10(signal / noise);
   }
 
   /** 1 where both point the same way. */
-  double cosine() {
+  public double cosine() {
     if (noise == 0) {
       return 1;
     }
@@ -150,18 +152,7 @@ final class OutputComparison {
   }
 
   /** The part of the rows that rank the same first; null where rows have nothing to rank. */
-  Double top1Agreement() {
+  public Double top1Agreement() {
     return ranked ? (Double) ((double) agreeing / rows) : null;
-  }
-
-  /** As {@code --json} has it. */
-  Map<String, Object> json() {
-    Map<String, Object> object = new LinkedHashMap<>();
-    object.put("maxAbs", maxAbs());
-    object.put("maxRel", maxRel());
-    object.put("sqnrDb", sqnrDb());
-    object.put("cosine", cosine());
-    object.put("top1Agreement", top1Agreement());
-    return object;
   }
 }
