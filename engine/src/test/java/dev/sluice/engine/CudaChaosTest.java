@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sluice.bindings.cuda.CudaException;
 import dev.sluice.bindings.cuda.CudaStatus;
+import dev.sluice.bindings.cuda.DeviceContext;
 import dev.sluice.bindings.cuda.CudaStream;
 import dev.sluice.bindings.cuda.DeviceMemory;
 import dev.sluice.bindings.cuda.PrimaryContext;
@@ -241,6 +242,9 @@ class CudaChaosTest {
     private DeviceMemory lentIn;
     private DeviceMemory lentOut;
 
+    /** Whose end is that of the caller's memory: the engine may let go of it sooner. */
+    private DeviceContext held;
+
     Caller(
         int number,
         SimulatedGpu gpu,
@@ -260,6 +264,7 @@ class CudaChaosTest {
     public void run() {
       long mine = 0;
       try {
+        held = DeviceContext.retain(gpu.cuda, 0);
         lentIn = device();
         lentOut = device();
         // An engine that closed or failed refuses at once: a few refusals each are enough.
@@ -313,6 +318,9 @@ class CudaChaosTest {
       }
       if (lentOut != null) {
         lentOut.close();
+      }
+      if (held != null) {
+        held.close();
       }
     }
 
