@@ -196,7 +196,7 @@ public final class PrecisionBuilder {
                   checked.batching(),
                   new Manifest.Precision(
                       conversion.precision(), conversion.layers(), reason(conversion)),
-                  old.profile(),
+                  profile(old, checked.batching()),
                   graphs,
                   BuiltManifest.weights(layout, location),
                   old.parameters(),
@@ -211,6 +211,13 @@ public final class PrecisionBuilder {
           Files.size(target),
           System.nanoTime() - startNs);
     }
+  }
+
+  /** The shapes of the source; rows that turned out to depend on each other do not share a run. */
+  private static Manifest.Profile profile(Manifest old, Manifest.Batching batching) {
+    return batching.proven()
+        ? old.profile()
+        : new Manifest.Profile(new Range(1, 1, 1), old.profile().shapes());
   }
 
   private static Manifest.Graph described(String entry, Graph graph) {

@@ -30,7 +30,6 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
-import java.util.Map;
 
 /**
  * A package as the model that another precision is made of: its graph, its weights, and sessions of
@@ -193,8 +192,7 @@ public final class SourceModel implements AutoCloseable {
             .withThreads(intraOpThreads, false)
             .withOptimization(level)
             .withExternalWeightsFolder(folder().toRealPath())
-            .withCustomOps(customOps)
-            .withConfig(Map.of("session.disable_prepacking", "0")),
+            .withCustomOps(customOps),
         label);
   }
 
