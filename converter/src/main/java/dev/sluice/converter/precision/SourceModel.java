@@ -29,7 +29,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * A package as the model that another precision is made of: its graph, its weights, and sessions of
@@ -51,6 +53,12 @@ public final class SourceModel implements AutoCloseable {
   private final NewWeights newWeights;
   private final int threads;
   private final List<Path> scratch = new ArrayList<>();
+
+  /** Where constants that no file had are by now, by their references. */
+  private final Map<List<StringStringEntryProto>, List<StringStringEntryProto>> written =
+      new HashMap<>();
+
+  private Path keptFile;
 
   private SourceModel(SluicePackage opened, String backend, Arena arena, List<Path> customOps)
       throws IOException {
@@ -196,35 +204,46 @@ public final class SourceModel implements AutoCloseable {
         label);
   }
 
-  /** The model with constants that no file has written into one. */
+  /** The model with constants that no file has in one; each is written once. */
   private ModelProto inFiles(ModelProto proto) throws IOException {
     if (proto.getGraph().getInitializerList().stream().noneMatch(TensorData::isKept)) {
       return proto;
     }
-    Path file = scratchFile();
     GraphProto.Builder changed = proto.getGraph().toBuilder();
-    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
-      for (TensorProto.Builder tensor : changed.getInitializerBuilderList()) {
-        if (TensorData.isKept(tensor.build())) {
-          MemorySegment bytes = data.bytes(tensor.build());
-          long at = Math.ceilDiv(channel.size(), ALIGNMENT) * ALIGNMENT;
-          for (long done = 0; done < bytes.byteSize(); ) {
-            long part = Math.min(CHUNK_BYTES, bytes.byteSize() - done);
-            done += channel.write(bytes.asSlice(done, part).asByteBuffer(), at + done);
-          }
-          tensor
-              .clearExternalData()
-              .addExternalData(field("location", file.getFileName().toString()))
-              .addExternalData(field("offset", Long.toString(at)))
-              .addExternalData(field("length", Long.toString(bytes.byteSize())));
+    for (TensorProto.Builder tensor : changed.getInitializerBuilderList()) {
+      TensorProto kept = tensor.build();
+      if (TensorData.isKept(kept)) {
+        List<StringStringEntryProto> where = written.get(kept.getExternalDataList());
+        if (where == null) {
+          where = write(data.bytes(kept));
+          written.put(kept.getExternalDataList(), where);
         }
+        tensor.clearExternalData().addAllExternalData(where);
       }
     }
     return proto.toBuilder().setGraph(changed).build();
   }
 
-  private static StringStringEntryProto.Builder field(String key, String value) {
-    return StringStringEntryProto.newBuilder().setKey(key).setValue(value);
+  /** Writes the bytes of a constant behind those before; where they are. */
+  private List<StringStringEntryProto> write(MemorySegment bytes) throws IOException {
+    if (keptFile == null) {
+      keptFile = scratchFile();
+    }
+    try (FileChannel channel = FileChannel.open(keptFile, StandardOpenOption.WRITE)) {
+      long at = Math.ceilDiv(channel.size(), ALIGNMENT) * ALIGNMENT;
+      for (long done = 0; done < bytes.byteSize(); ) {
+        long part = Math.min(CHUNK_BYTES, bytes.byteSize() - done);
+        done += channel.write(bytes.asSlice(done, part).asByteBuffer(), at + done);
+      }
+      return List.of(
+          field("location", keptFile.getFileName().toString()),
+          field("offset", Long.toString(at)),
+          field("length", Long.toString(bytes.byteSize())));
+    }
+  }
+
+  private static StringStringEntryProto field(String key, String value) {
+    return StringStringEntryProto.newBuilder().setKey(key).setValue(value).build();
   }
 
   /** Room for new constants; what was converted once is there again. */
