@@ -13,7 +13,7 @@ import java.util.Set;
  *
  * <p>Thread safety: stateless.
  */
-final class Attributes {
+public final class Attributes {
   private Attributes() {}
 
   /** An attribute, where the node has it. */
@@ -24,12 +24,12 @@ final class Attributes {
   }
 
   /** A whole number, or what stands for an absent one. */
-  static long integer(NodeProto node, String name, long absent) {
+  public static long integer(NodeProto node, String name, long absent) {
     return find(node, name).map(AttributeProto::getI).orElse(absent);
   }
 
   /** A real number, or what stands for an absent one. */
-  static float decimal(NodeProto node, String name, float absent) {
+  public static float decimal(NodeProto node, String name, float absent) {
     return find(node, name).map(AttributeProto::getF).orElse(absent);
   }
 

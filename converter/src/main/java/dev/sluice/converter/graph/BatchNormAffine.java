@@ -63,8 +63,8 @@ public record BatchNormAffine(double[] factor, double[] summand) {
         && norm.getOpType().equals("BatchNormalization")
         && norm.getInputCount() == 5
         && norm.getOutputList().stream().skip(1).allMatch(String::isEmpty)
-        && BatchNormFolding.integer(norm, "training_mode", 0) == 0
-        && BatchNormFolding.integer(norm, "spatial", 1) == 1;
+        && Attributes.integer(norm, "training_mode", 0) == 0
+        && Attributes.integer(norm, "spatial", 1) == 1;
   }
 
   /** The elements; null where they are no real numbers. */

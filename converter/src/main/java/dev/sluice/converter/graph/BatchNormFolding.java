@@ -158,13 +158,13 @@ public final class BatchNormFolding implements Rewrite {
     return switch (layer.getOpType()) {
       case "Conv" -> new Axis((int) dims[0], all / dims[0], dims[0], all);
       case "ConvTranspose" -> {
-        long groups = integer(layer, "group", 1);
+        long groups = Attributes.integer(layer, "group", 1);
         yield dims[0] % groups != 0
             ? null
             : new Axis((int) (dims[1] * groups), all / dims[0] / dims[1], dims[1], all / groups);
       }
       case "Gemm" ->
-          integer(layer, "transB", 0) != 0
+          Attributes.integer(layer, "transB", 0) != 0
               ? new Axis((int) dims[0], dims[1], dims[0], all)
               : new Axis((int) dims[1], 1, dims[1], all);
       default -> {
@@ -202,13 +202,5 @@ public final class BatchNormFolding implements Rewrite {
       bias[c] = beta * values[values.length == 1 ? 0 : c];
     }
     return bias;
-  }
-
-  static long integer(NodeProto node, String name, long absent) {
-    return node.getAttributeList().stream()
-        .filter(attribute -> attribute.getName().equals(name))
-        .mapToLong(AttributeProto::getI)
-        .findFirst()
-        .orElse(absent);
   }
 }

@@ -1,8 +1,6 @@
 package dev.sluice.converter.precision;
 
 import dev.sluice.converter.graph.Graph;
-import dev.sluice.converter.onnx.OnnxModel;
-import dev.sluice.converter.onnx.proto.Onnx.AttributeProto;
 import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
 
 /**
@@ -30,11 +28,6 @@ record Layer(int index, NodeProto node, int channelAxis) {
     return node.getOpType();
   }
 
-  /** Operator and name, for messages. */
-  String describe() {
-    return OnnxModel.describe(node);
-  }
-
   String activation() {
     return node.getInput(0);
   }
@@ -50,24 +43,6 @@ record Layer(int index, NodeProto node, int channelAxis) {
 
   boolean isConvolution() {
     return node.getOpType().startsWith("Conv");
-  }
-
-  /** An attribute's whole number. */
-  static long integer(NodeProto node, String name, long absent) {
-    return node.getAttributeList().stream()
-        .filter(attribute -> attribute.getName().equals(name))
-        .mapToLong(AttributeProto::getI)
-        .findFirst()
-        .orElse(absent);
-  }
-
-  /** An attribute's real number. */
-  static float real(NodeProto node, String name, float absent) {
-    return node.getAttributeList().stream()
-        .filter(attribute -> attribute.getName().equals(name))
-        .map(AttributeProto::getF)
-        .findFirst()
-        .orElse(absent);
   }
 
   /** Whether a node is of the standard, with this operator. */

@@ -1,6 +1,7 @@
 package dev.sluice.converter.precision;
 
 import dev.sluice.bindings.ElementType;
+import dev.sluice.converter.graph.Attributes;
 import dev.sluice.converter.graph.Graph;
 import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
@@ -69,7 +70,7 @@ record Placement(List<Layer> layers, Map<Layer, String> others) {
   private static int channelAxis(NodeProto node) {
     return switch (node.getOpType()) {
       case "Conv" -> 0;
-      case "Gemm" -> Layer.integer(node, "transB", 0) != 0 ? 0 : 1;
+      case "Gemm" -> Attributes.integer(node, "transB", 0) != 0 ? 0 : 1;
       default -> 1;
     };
   }
@@ -103,15 +104,15 @@ record Placement(List<Layer> layers, Map<Layer, String> others) {
     return switch (node.getOpType()) {
       case "Conv" -> weights.getDimsCount() < 3 ? "its weights have less than 3 dimensions" : null;
       case "ConvTranspose" ->
-          Layer.integer(node, "group", 1) != 1
+          Attributes.integer(node, "group", 1) != 1
               ? "a ConvTranspose of groups has no 8-bit kernel"
               : null;
       case "Gemm" ->
-          Layer.real(node, "alpha", 1) != 1
-                  || Layer.real(node, "beta", 1) != 1
-                  || Layer.integer(node, "transA", 0) != 0
+          Attributes.decimal(node, "alpha", 1) != 1
+                  || Attributes.decimal(node, "beta", 1) != 1
+                  || Attributes.integer(node, "transA", 0) != 0
               ? "it scales or transposes its inputs"
-              : small(weights, Layer.integer(node, "transB", 0) != 0 ? 1 : 0);
+              : small(weights, Attributes.integer(node, "transB", 0) != 0 ? 1 : 0);
       default -> weights.getDimsCount() != 2 ? "its weights are no matrix" : small(weights, 0);
     };
   }

@@ -1,8 +1,8 @@
 package dev.sluice.converter.precision;
 
+import dev.sluice.converter.graph.Attributes;
 import dev.sluice.converter.graph.Graph;
 import dev.sluice.converter.onnx.OnnxModel;
-import dev.sluice.converter.onnx.proto.Onnx.AttributeProto;
 import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
 import java.util.Arrays;
 import java.util.List;
@@ -63,7 +63,7 @@ final class ScaleShapes {
       return;
     }
     int rank = data.dims().size();
-    long axis = integer(node, "axis", 1);
+    long axis = Attributes.integer(node, "axis", 1);
     axis = axis < 0 ? axis + rank : axis;
     if (axis < 0 || axis >= rank) {
       problems.add(
@@ -136,7 +136,7 @@ final class ScaleShapes {
     return switch (layer.getOpType()) {
       case "Conv" -> 0;
       case "ConvTranspose" -> 1;
-      case "Gemm" -> integer(layer, "transB", 0) != 0 ? 0 : 1;
+      case "Gemm" -> Attributes.integer(layer, "transB", 0) != 0 ? 0 : 1;
       case "MatMul" -> graph.type(value).isRanked() ? graph.type(value).dims().size() - 1 : -1;
       default -> -1;
     };
@@ -147,7 +147,7 @@ final class ScaleShapes {
     String name = node.getInput(1);
     long[] scale = graph.staticDims(name);
     long[] data = graph.staticDims(node.getInput(0));
-    long block = integer(node, "block_size", 0);
+    long block = Attributes.integer(node, "block_size", 0);
     boolean fits = data != null && scale.length == data.length && block > 0;
     for (int i = 0; fits && i < scale.length; i++) {
       fits = i == axis ? scale[i] * block == data[i] : scale[i] == data[i];
@@ -170,13 +170,5 @@ final class ScaleShapes {
 
   private static boolean hasAttribute(NodeProto node, String name) {
     return node.getAttributeList().stream().anyMatch(a -> a.getName().equals(name));
-  }
-
-  private static long integer(NodeProto node, String name, long absent) {
-    return node.getAttributeList().stream()
-        .filter(attribute -> attribute.getName().equals(name))
-        .mapToLong(AttributeProto::getI)
-        .findFirst()
-        .orElse(absent);
   }
 }
