@@ -10,6 +10,7 @@ import dev.sluice.converter.calibrate.OutputComparison;
 import dev.sluice.converter.calibrate.Progress;
 import dev.sluice.converter.precision.BarNotMetException;
 import dev.sluice.converter.precision.Conversion;
+import dev.sluice.converter.precision.Loss;
 import dev.sluice.converter.precision.PrecisionOptions;
 import dev.sluice.engine.Engine;
 import dev.sluice.engine.EngineOptions;
@@ -48,7 +49,7 @@ public final class ZooTable implements Callable<Integer> {
   private static final int CALIBRATION_SAMPLES = 500;
   private static final int ROWS = 64;
 
-  private static final String LINE = "%-12s %-8s %-10s %-10s %9s %9s %8s %9s %7s%n";
+  private static final String LINE = "%-12s %-8s %-10s %-10s %9s %9s %8s %8s %8s %9s %7s%n";
 
   private final PrintStream out;
 
@@ -148,7 +149,9 @@ public final class ZooTable implements Callable<Integer> {
         "graph",
         "accuracy%",
         "agreement",
+        "promised",
         "SQNR dB",
+        "promised",
         "bytes",
         "speedup");
     Path folder = Files.createTempDirectory("sluice-zoo-");
@@ -173,7 +176,7 @@ public final class ZooTable implements Callable<Integer> {
     var _ = ModelBuilder.build(onnx, fp32, BuildOptions.defaults());
     Samples heldOut = model.heldOut();
     Scores reference = scores(fp32, heldOut);
-    line(model, "fp32", "-", "cpu", reference, reference, heldOut, Files.size(fp32), null);
+    line(model, "fp32", "-", "cpu", reference, reference, heldOut, Files.size(fp32), null, null);
     PrecisionOptions plain = PrecisionOptions.defaults();
     PrecisionOptions defaults =
         new PrecisionOptions(plain.calibrator(), plain.maxLoss(), plain.excluded(), cpuGraph);
@@ -220,8 +223,11 @@ public final class ZooTable implements Callable<Integer> {
     long bytes = built.sizeBytes();
     Scores cpu = scores(made, heldOut);
     Scores tensorRt = scores(emulated, heldOut);
-    line(model, precision, calibrator, "cpu", cpu, reference, heldOut, bytes, speedup);
-    line(model, precision, calibrator, "tensorrt", tensorRt, reference, heldOut, bytes, null);
+    Loss onCpu = conversion.cpuLoss();
+    Loss onGpu = conversion.tensorRtLoss();
+    line(model, precision, calibrator, "cpu", cpu, reference, heldOut, bytes, onCpu, speedup);
+    line(
+        model, precision, calibrator, "tensorrt", tensorRt, reference, heldOut, bytes, onGpu, null);
   }
 
   private void line(
@@ -233,6 +239,7 @@ public final class ZooTable implements Callable<Integer> {
       Scores reference,
       Samples heldOut,
       long bytes,
+      Loss promised,
       Double speedup) {
     OutputComparison comparison = scores.against(reference);
     out.printf(
@@ -243,11 +250,15 @@ public final class ZooTable implements Callable<Integer> {
         graph,
         String.format(Locale.ROOT, "%.2f", scores.accuracyPercent(heldOut.labels())),
         String.format(Locale.ROOT, "%.4f", comparison.top1Agreement()),
-        comparison.sqnrDb() == Double.POSITIVE_INFINITY
-            ? "-"
-            : String.format(Locale.ROOT, "%.1f", comparison.sqnrDb()),
+        promised == null ? "-" : String.format(Locale.ROOT, "%.4f", 1 - promised.changedAtMost()),
+        decibel(comparison.sqnrDb()),
+        promised == null ? "-" : decibel(promised.sqnrLowDb()),
         bytes,
         speedup == null ? "-" : String.format(Locale.ROOT, "%.2fx", speedup));
+  }
+
+  private static String decibel(double value) {
+    return value >= Loss.MAX_DB ? "-" : String.format(Locale.ROOT, "%.1f", value);
   }
 
   /** What a package answers to all samples. */

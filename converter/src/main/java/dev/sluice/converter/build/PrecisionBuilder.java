@@ -3,7 +3,6 @@ package dev.sluice.converter.build;
 import dev.sluice.bindings.ElementType;
 import dev.sluice.bindings.onnxruntime.OrtSession;
 import dev.sluice.converter.calibrate.CalibrationSource;
-import dev.sluice.converter.calibrate.OutputComparison;
 import dev.sluice.converter.calibrate.Progress;
 import dev.sluice.converter.graph.Graph;
 import dev.sluice.converter.onnx.OnnxModel;
@@ -250,7 +249,8 @@ public final class PrecisionBuilder {
   private static String decibel(Loss loss) {
     return loss.sqnrDb() >= Loss.MAX_DB
         ? "no noise"
-        : String.format(Locale.ROOT, "%.1f dB", loss.sqnrDb());
+        : String.format(
+            Locale.ROOT, "%.1f dB (at least %.1f dB elsewhere)", loss.sqnrDb(), loss.sqnrLowDb());
   }
 
   /** What the finished graph for the CPU was found to do. */
@@ -303,8 +303,8 @@ public final class PrecisionBuilder {
     object.put("samples", conversion.calibrationSamples());
     object.put("holdout", conversion.holdoutSamples());
     object.put("maxLoss", precision.maxLoss().toString());
-    object.put("cpu", losses(conversion.cpuLoss()));
-    object.put("tensorrt", losses(conversion.tensorRtLoss()));
+    object.put("cpu", conversion.cpuLoss().figures());
+    object.put("tensorrt", conversion.tensorRtLoss().figures());
     Map<String, Object> tensors = new LinkedHashMap<>();
     conversion
         .bounds()
@@ -315,16 +315,5 @@ public final class PrecisionBuilder {
         .writerWithDefaultPrettyPrinter()
         .writeValueAsString(object)
         .getBytes(StandardCharsets.UTF_8);
-  }
-
-  private static Map<String, Object> losses(Loss loss) {
-    Map<String, Object> outputs = new LinkedHashMap<>();
-    for (OutputComparison output : loss.outputs()) {
-      Map<String, Object> one = new LinkedHashMap<>();
-      one.put("sqnrDb", Math.min(output.sqnrDb(), Loss.MAX_DB));
-      one.put("top1Agreement", output.top1Agreement());
-      outputs.put(output.name(), one);
-    }
-    return outputs;
   }
 }

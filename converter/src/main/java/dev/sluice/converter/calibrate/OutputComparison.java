@@ -15,14 +15,14 @@ public final class OutputComparison {
   private static final double NEGLIGIBLE = 1e-6;
 
   private final String name;
+  private final SqnrBound sqnrBound = new SqnrBound();
+  private final AgreementBound agreementBound = new AgreementBound();
   private double maxAbs;
   private double maxRel;
   private double signal;
   private double noise;
   private double dot;
   private double ownSquare;
-  private long rows;
-  private long agreeing;
   private boolean ranked;
   private boolean quantity = true;
 
@@ -52,12 +52,15 @@ public final class OutputComparison {
       double value = Math.abs(TensorElements.value(type, reference, i));
       largest = Double.isFinite(value) ? Math.max(largest, value) : largest;
     }
+    double signalBefore = signal;
+    double noiseBefore = noise;
     for (long i = 0; i < count; i++) {
       element(
           TensorElements.value(type, actual, i),
           TensorElements.value(type, reference, i),
           NEGLIGIBLE * largest);
     }
+    sqnrBound.add(signal - signalBefore, noise - noiseBefore);
     rank(type, shape, actual, reference);
   }
 
@@ -94,29 +97,43 @@ public final class OutputComparison {
     ranked = true;
     for (long row = 0; row < extent; row++) {
       long from = row * columns;
-      boolean same =
-          real
-              ? best(type, actual, from, columns) == best(type, reference, from, columns)
-              : Double.compare(
-                      TensorElements.value(type, actual, from),
-                      TensorElements.value(type, reference, from))
-                  == 0;
-      agreeing += same ? 1 : 0;
-      rows++;
+      if (real) {
+        Ranking own = Ranking.of(type, actual, from, columns);
+        Ranking wanted = Ranking.of(type, reference, from, columns);
+        double score = TensorElements.value(type, actual, from + wanted.best());
+        double best = own.best() == wanted.best() ? own.second() : own.first();
+        boolean same = own.best() == wanted.best();
+        agreementBound.add(wanted.margin(), score - best - wanted.margin(), same);
+      } else {
+        double own = TensorElements.value(type, actual, from);
+        double wanted = TensorElements.value(type, reference, from);
+        agreementBound.add(Double.compare(own, wanted) == 0);
+      }
     }
   }
 
-  private static long best(ElementType type, MemorySegment data, long from, long columns) {
-    long best = 0;
-    double largest = Double.NEGATIVE_INFINITY;
-    for (long i = 0; i < columns; i++) {
-      double value = TensorElements.value(type, data, from + i);
-      if (value > largest) {
-        largest = value;
-        best = i;
+  /** The place of a row's largest score, that score, and the next. */
+  private record Ranking(long best, double first, double second) {
+    static Ranking of(ElementType type, MemorySegment data, long from, long columns) {
+      long best = 0;
+      double first = Double.NEGATIVE_INFINITY;
+      double second = Double.NEGATIVE_INFINITY;
+      for (long i = 0; i < columns; i++) {
+        double value = TensorElements.value(type, data, from + i);
+        if (value > first) {
+          second = first;
+          first = value;
+          best = i;
+        } else if (value > second) {
+          second = value;
+        }
       }
+      return new Ranking(best, first, second);
     }
-    return best;
+
+    double margin() {
+      return first - second;
+    }
   }
 
   /**
@@ -153,6 +170,27 @@ public final class OutputComparison {
 
   /** The part of the rows that rank the same first; null where rows have nothing to rank. */
   public Double top1Agreement() {
-    return ranked ? (Double) ((double) agreeing / rows) : null;
+    return ranked ? (Double) agreementBound.agreement() : null;
+  }
+
+  /**
+   * Signal to noise in decibels that other samples of the same kind have at least, with 95 %
+   * confidence; negative infinity where fewer than two samples were compared and differ.
+   */
+  public double sqnrLowDb() {
+    return sqnrBound.lowDb();
+  }
+
+  /** Whether the first rank is that of scores, of which it is known how near a tie they are. */
+  public boolean isScored() {
+    return ranked && agreementBound.isScored();
+  }
+
+  /**
+   * The share of other rows of the same kind whose first rank changes at most, with 95 %
+   * confidence; 0 where nothing is ranked.
+   */
+  public double changedAtMost() {
+    return ranked ? agreementBound.changedAtMost() : 0;
   }
 }

@@ -18,7 +18,7 @@ import java.util.Map;
  */
 public final class SampleCheck {
   /** Fewer samples leave nothing to hold out: a choice, not a measurement. */
-  public static final int MIN_SAMPLES = 3;
+  public static final int MIN_SAMPLES = 4;
 
   private final CalibrationSource source;
   private final List<TensorSpec> inputs;

@@ -62,6 +62,8 @@ record BuildReport(
     object.put("holdout", conversion.holdoutSamples());
     object.put("holdoutSqnrDb", sqnr(conversion.cpuLoss()));
     object.put("tensorrtHoldoutSqnrDb", sqnr(conversion.tensorRtLoss()));
+    object.put("cpu", conversion.cpuLoss().figures());
+    object.put("tensorrt", conversion.tensorRtLoss().figures());
     return object;
   }
 

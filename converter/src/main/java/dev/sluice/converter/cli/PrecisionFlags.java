@@ -94,9 +94,10 @@ final class PrecisionFlags {
       names = "--max-loss",
       paramLabel = "X",
       description =
-          "The accuracy that the precision may cost on samples that are held out: 1%% of the rows"
-              + " that rank the same first, or 30dB of signal to noise. Layers that cost too much"
-              + " stay in FP32 (default: 20dB).")
+          "The accuracy that the precision may cost samples that the build has not seen, with"
+              + " 95 %% confidence by those that are held out: 1%% of the rows that rank the same"
+              + " first, or 30dB of signal to noise. Layers that cost too much stay in FP32"
+              + " (default: 20dB).")
   void setMaxLoss(String value) {
     try {
       maxLoss = LossBar.parse(value);

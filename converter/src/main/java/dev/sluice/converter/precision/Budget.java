@@ -7,6 +7,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
@@ -44,10 +45,7 @@ final class Budget {
 
     /** What the bar says of the worse of the two. */
     String figure(LossBar bar) {
-      boolean cpuIsWorse =
-          bar.unit() == LossBar.Unit.PERCENT
-              ? cpu.top1Agreement() < tensorRt.top1Agreement()
-              : cpu.sqnrDb() < tensorRt.sqnrDb();
+      boolean cpuIsWorse = bar.headroom(cpu) < bar.headroom(tensorRt);
       return bar.figure(cpuIsWorse ? cpu : tensorRt) + (cpuIsWorse ? " (cpu)" : " (tensorrt)");
     }
   }
@@ -89,7 +87,11 @@ final class Budget {
     Losses held = measure.of(without(enough));
     if (!held.hold(bar)) {
       throw new BarNotMetException(
-          "the bar of " + bar + " is not met: " + held.figure(bar) + " with every layer in FP32");
+          "the bar of "
+              + bar
+              + " can't be shown to hold: "
+              + held.figure(bar)
+              + " with every layer in FP32; give more samples, or another bar");
     }
     while (enough - tooFew > 1) {
       int middle = (tooFew + enough) >>> 1;
@@ -135,7 +137,7 @@ final class Budget {
                 + ": with all layers it was "
                 + before
                 + "; alone this one costs down to "
-                + new LossBar(LossBar.Unit.DECIBEL, 0).figure(losses.get(key)));
+                + String.format(Locale.ROOT, "%.1f dB", losses.get(key).sqnrDb()));
       }
     }
     return new Choice(kept, now, reasons);

@@ -39,20 +39,39 @@ public record LossBar(Unit unit, double value) {
     return new LossBar(matcher.group(2).equals("%") ? Unit.PERCENT : Unit.DECIBEL, value);
   }
 
-  /** Whether a loss is within the bar. */
+  /**
+   * Whether other samples of the kind that was held out are within the bar, with 95 % confidence:
+   * what a few samples show of themselves is no promise.
+   */
   public boolean holds(Loss loss) {
     return switch (unit) {
-      case PERCENT -> 100 * (1 - loss.top1Agreement()) <= value + 1e-9;
-      case DECIBEL -> loss.sqnrDb() >= value;
+      case PERCENT -> 100 * loss.changedAtMost() <= value + 1e-9;
+      case DECIBEL -> loss.sqnrLowDb() >= value;
     };
   }
 
-  /** The figure of a loss that the bar looks at. */
+  /** How far a loss is from the bar, as the larger the better; for the worse of two. */
+  double headroom(Loss loss) {
+    return unit == Unit.PERCENT ? -loss.changedAtMost() : loss.sqnrLowDb();
+  }
+
+  /** The figures of a loss that the bar looks at. */
   public String figure(Loss loss) {
     return switch (unit) {
       case PERCENT ->
-          String.format(Locale.ROOT, "%.2f%% of the rows change", 100 * (1 - loss.top1Agreement()));
-      case DECIBEL -> String.format(Locale.ROOT, "%.1f dB", loss.sqnrDb());
+          String.format(
+              Locale.ROOT,
+              "%.2f%% of the rows change, up to %.2f%% of others may",
+              100 * (1 - loss.top1Agreement()),
+              100 * loss.changedAtMost());
+      case DECIBEL ->
+          String.format(
+              Locale.ROOT,
+              "%.1f dB, %s elsewhere",
+              loss.sqnrDb(),
+              Double.isInfinite(loss.sqnrLowDb())
+                  ? "unknown"
+                  : String.format(Locale.ROOT, "%.1f dB or more", loss.sqnrLowDb()));
     };
   }
 

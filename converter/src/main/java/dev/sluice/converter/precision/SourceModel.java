@@ -18,6 +18,7 @@ import dev.sluice.engine.TensorSpec;
 import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.format.PackageReader;
 import dev.sluice.engine.format.SluicePackage;
+import dev.sluice.engine.format.TensorDifference;
 import dev.sluice.engine.stage.StagePlan;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -171,6 +172,12 @@ public final class SourceModel implements AutoCloseable {
   /** What the model takes, behind the stages. */
   public List<TensorSpec> inputs() {
     return stages.model().inputs();
+  }
+
+  /** Whether an output holds real numbers, of which the largest may be a row's best. */
+  boolean hasScores() {
+    return stages.model().outputs().stream()
+        .anyMatch(output -> TensorDifference.isReal(output.type()));
   }
 
   private Path folder() {

@@ -25,7 +25,14 @@ final class SplitSamples {
   /** One sample of this many is held out. */
   private static final int HOLDOUT_PART = 5;
 
+  /** Of few samples half are held out, up to this many: fewer say little of others. */
+  private static final int MIN_HOLDOUT = 6;
+
+  /** More of them would make the search for layers long. */
   private static final int MAX_HOLDOUT = 64;
+
+  /** Of models whose ranks have no scores more are held out, since they can only be counted. */
+  private static final int MAX_COUNTED = 320;
 
   /** Samples for means, which settle sooner than extremes. */
   private static final int MAX_SOME = 32;
@@ -45,7 +52,8 @@ final class SplitSamples {
     this.samples = samples;
     new SampleCheck(samples, source.inputs(), source.isBatched()).run();
     int count = samples.count();
-    int size = Math.clamp(count / HOLDOUT_PART, 1, MAX_HOLDOUT);
+    int most = source.hasScores() ? MAX_HOLDOUT : MAX_COUNTED;
+    int size = Math.clamp(count / HOLDOUT_PART, Math.min(MIN_HOLDOUT, count / 2), most);
     // From the middle of each part, so that what is in order is spread over both.
     heldOut = IntStream.range(0, size).map(i -> (int) ((i + 0.5) * count / size)).toArray();
     Set<Integer> held = new LinkedHashSet<>();

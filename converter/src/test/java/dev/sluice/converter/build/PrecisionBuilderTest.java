@@ -412,7 +412,7 @@ class PrecisionBuilderTest {
 
   @Test
   void refusesSamplesThatNothingCanBeLearntFrom() throws Exception {
-    check(new Normal("x", 2, 1, 1, 1, 64), "2 samples", "at least 3");
+    check(new Normal("x", 2, 1, 1, 1, 64), "2 samples", "at least 4");
     check(new Normal("x", 9, 1, 0, 1, 64), "one value", "'x'");
     check(new Normal("x", 9, 1, Double.NaN, 1, 64), "element 0 of 'x' is NaN");
     check(new Normal("x", 9, 1, 1, 1, 63), "[1,63]", "[-1,64]");

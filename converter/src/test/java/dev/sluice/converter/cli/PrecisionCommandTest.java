@@ -161,7 +161,7 @@ class PrecisionCommandTest {
     Cli.run("build", model, "--precision", "int8", "--calibration", folder.resolve("no"))
         .refused(2, "no");
     Cli.run("build", model, "--precision", "int8", "--calibration", samples(2, 5, 32))
-        .refused(2, "2 samples", "at least 3");
+        .refused(2, "2 samples", "at least 4");
     Cli.run("build", model, "--precision", "int8", "--calibration", samples(9, 6, 31))
         .refused(2, "31");
     assertThat(folder.resolve("model.sluice")).doesNotExist();

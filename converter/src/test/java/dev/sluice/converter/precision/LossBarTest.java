@@ -50,15 +50,63 @@ class LossBarTest {
         .hasMessageContaining("30dB");
   }
 
+  /** Samples of two rows with a margin of 1 each, whose scores are off by a tenth. */
+  private static Loss samples(int count) {
+    OutputComparison output = new OutputComparison("y");
+    for (int i = 0; i < count; i++) {
+      float off = i % 2 == 0 ? 0.1f : -0.12f;
+      output.add(
+          ElementType.FLOAT, Shape.of(2, 2), floats(2 + off, 1, 1, 2 + off), floats(2, 1, 1, 2));
+    }
+    return new Loss(List.of(output));
+  }
+
   @Test
-  void holdsWhatIsWithinAndNothingElse() {
+  void holdsWhatOthersAreWithinAndNothingElse() {
+    Loss loss = samples(10);
+    assertThat(loss.sqnrLowDb()).isLessThan(loss.sqnrDb()).isGreaterThan(loss.sqnrDb() - 2);
+    assertThat(new LossBar(LossBar.Unit.DECIBEL, loss.sqnrLowDb()).holds(loss)).isTrue();
+    assertThat(new LossBar(LossBar.Unit.DECIBEL, loss.sqnrLowDb() + 0.1).holds(loss)).isFalse();
+    assertThat(loss.top1Agreement()).isEqualTo(1);
+    double percent = 100 * loss.changedAtMost();
+    assertThat(percent).isBetween(1.0, 8.0);
+    assertThat(new LossBar(LossBar.Unit.PERCENT, percent).holds(loss)).isTrue();
+    assertThat(new LossBar(LossBar.Unit.PERCENT, percent - 0.1).holds(loss)).isFalse();
+  }
+
+  @Test
+  void fewSamplesPromiseLess() {
+    assertThat(samples(4).changedAtMost()).isGreaterThan(samples(40).changedAtMost());
+    assertThat(samples(4).sqnrLowDb()).isLessThan(samples(40).sqnrLowDb());
+    assertThat(LossBar.parse("0dB").holds(samples(1))).isFalse();
+    assertThat(LossBar.parse("20dB").figure(samples(1))).contains("unknown");
+  }
+
+  @Test
+  void rowsThatChangedCountAsTheyAre() {
     Loss loss = loss();
     assertThat(loss.top1Agreement()).isEqualTo(0.5);
-    assertThat(LossBar.parse("50%").holds(loss)).isTrue();
+    assertThat(loss.changedAtMost()).isGreaterThanOrEqualTo(0.5);
     assertThat(LossBar.parse("49.9%").holds(loss)).isFalse();
-    double decibel = loss.sqnrDb();
-    assertThat(new LossBar(LossBar.Unit.DECIBEL, decibel).holds(loss)).isTrue();
-    assertThat(new LossBar(LossBar.Unit.DECIBEL, decibel + 0.1).holds(loss)).isFalse();
+  }
+
+  /** Whole numbers have no margins: 300 that agree show 1 %, and 200 do not. */
+  @Test
+  void wholeNumbersAreCounted() {
+    assertThat(LossBar.parse("1%").holds(new Loss(List.of(classes(300))))).isTrue();
+    assertThat(LossBar.parse("1%").holds(new Loss(List.of(classes(200))))).isFalse();
+    // Beside scores they are these scores' ranks.
+    Loss both = new Loss(List.of(classes(200), samples(10).outputs().getFirst()));
+    assertThat(both.changedAtMost()).isEqualTo(samples(10).changedAtMost());
+  }
+
+  private static OutputComparison classes(int count) {
+    OutputComparison classes = new OutputComparison("class");
+    for (int i = 0; i < count; i++) {
+      MemorySegment one = MemorySegment.ofArray(new byte[] {7, 0, 0, 0, 0, 0, 0, 0});
+      classes.add(ElementType.INT64, Shape.of(1), one, one);
+    }
+    return classes;
   }
 
   @Test
