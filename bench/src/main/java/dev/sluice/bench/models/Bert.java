@@ -68,6 +68,11 @@ public record Bert(
     return new Bert("bert-base", 30_522, 512, 768, 12, 12, 3072, sequence);
   }
 
+  /** Four layers of 256 values and 4 heads for rows of 64 tokens, with a vocabulary of 1,000. */
+  public static Bert encoder() {
+    return new Bert("encoder", 1000, 64, 256, 4, 4, 1024, 64);
+  }
+
   @Override
   public GeneratedModel model(long batch) {
     return new Graph(this, batch).model();

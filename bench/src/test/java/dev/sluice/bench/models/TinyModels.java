@@ -37,13 +37,35 @@ public final class TinyModels {
     return new Yolo("tiny-yolo", 4, 2, 3, 64);
   }
 
+  public static Perceptron perceptron() {
+    return new Perceptron("tiny-mlp", List.of(20, 32, 24));
+  }
+
+  public static SqueezeNet squeezeNet() {
+    return new SqueezeNet(
+        "tiny-squeezenet",
+        8,
+        List.of(List.of(new SqueezeNet.Fire(4, 8)), List.of(new SqueezeNet.Fire(8, 12))),
+        10,
+        32);
+  }
+
   /** Those of the GPU table. */
   public static List<GeneratedModel> table() {
     return networks().subList(0, 3).stream().map(Network::model).toList();
   }
 
   public static List<Network> networks() {
-    return List.of(resNet(), mobileNet(), bert(), lstm(), uNet(), resizingUNet(), yolo());
+    return List.of(
+        resNet(),
+        mobileNet(),
+        bert(),
+        lstm(),
+        uNet(),
+        resizingUNet(),
+        yolo(),
+        perceptron(),
+        squeezeNet());
   }
 
   public static List<GeneratedModel> all() {
