@@ -1,5 +1,6 @@
 package dev.sluice.engine;
 
+import dev.sluice.bindings.onnxruntime.OrtSessionOptions;
 import dev.sluice.engine.backend.Backend;
 import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.cpu.CpuBackend;
@@ -17,6 +18,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -261,9 +263,19 @@ final class PackageOpener {
             model,
             CpuOptions.ofThreads(threads)
                 .withPrepacking(options.prepacking())
-                .withCustomOps(options.customOps())),
+                .withCustomOps(options.customOps())
+                .withSessionConfig(config(opened))),
         batched(opened),
         opened.manifest().stages());
+  }
+
+  /**
+   * Packages in INT8 say of each layer which precision it has; of others ONNX Runtime knows best.
+   */
+  private static Map<String, String> config(SluicePackage opened) {
+    return opened.manifest().precision().overall().equals("int8")
+        ? OrtSessionOptions.NO_OWN_QUANTIZATION
+        : Map.of();
   }
 
   private static void await(FutureTask<Void> verified) throws IOException {

@@ -33,6 +33,14 @@ public record OrtSessionOptions(
     List<Path> customOps,
     Map<String, String> config) {
 
+  /**
+   * The config that leaves FP32 weights and biases as they are where their node's input comes from
+   * a DequantizeLinear. Without it ONNX Runtime 1.29 may quantize them by itself, weights with one
+   * scale for all channels: what was kept in FP32 for its accuracy would lose it.
+   */
+  public static final Map<String, String> NO_OWN_QUANTIZATION =
+      Map.of("optimization.disable_specified_optimizers", "WeightBiasQuantization");
+
   /** {@code GraphOptimizationLevel}. */
   public enum Optimization {
     /** The graph as it is. */

@@ -26,6 +26,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -247,7 +248,13 @@ public final class ModelBuilder {
     Path folder = writer.stagedFile().getParent().toRealPath();
     boolean copy = layout.sizeBytes() < COPY_MAX_BYTES;
     try {
-      return open(graph, folder, options.customOps(), copy, model.file().getFileName().toString());
+      return open(
+          graph,
+          folder,
+          options.customOps(),
+          copy,
+          Map.of(),
+          model.file().getFileName().toString());
     } catch (NativeException | UnsupportedOperationException e) {
       if (rewriting.isChanged()) {
         throw new RewriteFailedException(e);
@@ -262,16 +269,26 @@ public final class ModelBuilder {
    *
    * @param folder of the weights
    * @param copy whether weights may be copied for the sake of speed
+   * @param config further entries
    */
   static OrtSession open(
-      MemorySegment graph, Path folder, List<Path> customOps, boolean copy, String label) {
+      MemorySegment graph,
+      Path folder,
+      List<Path> customOps,
+      boolean copy,
+      Map<String, String> config,
+      String label) {
+    Map<String, String> entries = new HashMap<>(config);
+    if (!copy) {
+      entries.put("session.disable_prepacking", "1");
+    }
     return OrtSession.open(
         OrtEnvironment.shared(),
         graph,
         OrtSessionOptions.defaults()
             .withExternalWeightsFolder(folder)
             .withCustomOps(customOps)
-            .withConfig(copy ? Map.of() : Map.of("session.disable_prepacking", "1")),
+            .withConfig(entries),
         label);
   }
 

@@ -2,6 +2,7 @@ package dev.sluice.converter.build;
 
 import dev.sluice.bindings.ElementType;
 import dev.sluice.bindings.onnxruntime.OrtSession;
+import dev.sluice.bindings.onnxruntime.OrtSessionOptions;
 import dev.sluice.converter.calibrate.CalibrationSource;
 import dev.sluice.converter.calibrate.Progress;
 import dev.sluice.converter.graph.Graph;
@@ -281,6 +282,7 @@ public final class PrecisionBuilder {
             folder,
             options.customOps(),
             sizeBytes < ModelBuilder.COPY_MAX_BYTES,
+            OrtSessionOptions.NO_OWN_QUANTIZATION,
             cpu.file().getFileName().toString())) {
       SampleRunner runner = new SampleRunner(session);
       SampleShapes sampleShapes = new SampleShapes(cpu.file(), cpu.inputs(), shapes);

@@ -207,6 +207,7 @@ public final class SourceModel implements AutoCloseable {
             .withThreads(intraOpThreads, false)
             .withOptimization(level)
             .withExternalWeightsFolder(folder().toRealPath())
+            .withConfig(OrtSessionOptions.NO_OWN_QUANTIZATION)
             .withCustomOps(customOps),
         label);
   }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import com.google.protobuf.ByteString;
 import dev.sluice.bindings.ElementType;
 import dev.sluice.converter.calibrate.CalibrationSource;
 import dev.sluice.converter.calibrate.Calibrator;
@@ -157,6 +158,65 @@ class PrecisionBuilderTest {
       }
     }
     assertThat(checked).isPositive();
+  }
+
+  /** Random weights, with what they are to one of the channels that they are for. */
+  private static TensorProto withChannel(
+      String name, long seed, int outputs, int inputs, boolean output, float value) {
+    Random random = new Random(seed);
+    ByteBuffer bytes = ByteBuffer.allocate(outputs * inputs * 4).order(ByteOrder.LITTLE_ENDIAN);
+    for (int i = 0; i < outputs; i++) {
+      for (int j = 0; j < inputs; j++) {
+        boolean special = output ? i == outputs - 1 : j == inputs - 1;
+        bytes.putFloat(special ? value : (float) random.nextGaussian());
+      }
+    }
+    return TensorProto.newBuilder()
+        .setName(name)
+        .setDataType(ElementType.FLOAT.code())
+        .addAllDims(List.of((long) outputs, (long) inputs, 1L, 1L))
+        .setRawData(ByteString.copyFrom(bytes.flip()))
+        .build();
+  }
+
+  /**
+   * A convolution between two in INT8 whose weights 8 bits can't hold: of a channel that is 0 it
+   * takes a thousand times as much as of others. ONNX Runtime would quantize them by itself.
+   */
+  @Test
+  void whatStaysInFp32IsComputedInFp32() throws Exception {
+    OnnxGraphs graph =
+        new OnnxGraphs()
+            .input("x", ElementType.FLOAT, "N", 3, 8, 8)
+            .output("y", ElementType.FLOAT, "N", 16, 8, 8)
+            .initializer(withChannel("w0", 1, 16, 3, true, 0))
+            .initializer(withChannel("w1", 2, 16, 16, false, 1000))
+            .weights("w2", 3, 16, 16, 1, 1)
+            .node("Conv", List.of("x", "w0"), List.of("c0"))
+            .node("Conv", List.of("c0", "w1"), List.of("c1"))
+            .node("Conv", List.of("c1", "w2"), List.of("y"));
+    PrecisionBuilder.Built built = int8(graph, IMAGES, options(ANY, "c1"));
+    assertThat(built.manifest().precision().layers())
+        .extracting(Manifest.Layer::precision)
+        .containsExactly("int8", "int8", "fp32");
+    assertThat(built.conversion().cpuLoss().sqnrDb()).isGreaterThan(20);
+    assertThat(built.conversion().tensorRtLoss().sqnrDb()).isGreaterThan(20);
+    try (Engine fp32 = Engine.open(folder.resolve("fp32/model.sluice"));
+        Engine served = Engine.open(folder.resolve("int8.sluice"))) {
+      float[] row = new float[3 * 8 * 8];
+      for (int i = 0; i < row.length; i++) {
+        row[i] = (i * 37 % 64 - 32) / 16f;
+      }
+      float[] wanted = fp32.run(row);
+      float[] actual = served.run(row);
+      double signal = 0;
+      double noise = 0;
+      for (int i = 0; i < wanted.length; i++) {
+        signal += wanted[i] * wanted[i];
+        noise += (wanted[i] - actual[i]) * (wanted[i] - actual[i]);
+      }
+      assertThat(10 * Math.log10(signal / noise)).isGreaterThan(20);
+    }
   }
 
   @Test

@@ -53,4 +53,9 @@ public record CpuOptions(
   public CpuOptions withCustomOps(List<Path> libraries) {
     return new CpuOptions(intraOpThreads, spinning, prepacking, libraries, sessionConfig);
   }
+
+  /** These options with other config entries. */
+  public CpuOptions withSessionConfig(Map<String, String> config) {
+    return new CpuOptions(intraOpThreads, spinning, prepacking, customOps, config);
+  }
 }
