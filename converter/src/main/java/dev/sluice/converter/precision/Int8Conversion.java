@@ -89,7 +89,7 @@ public final class Int8Conversion {
                   split.loss(holdout, TensorRtGraph.of(graph, some)));
             });
     Budget.Choice choice = budget.run(progress);
-    return finished(split, holdout, choice, layers(placement, choice, losses), histograms);
+    return finished(split, holdout, choice, placement, losses, histograms);
   }
 
   /** Corrects the biases, where that makes the worse of the two graphs better. */
@@ -142,45 +142,41 @@ public final class Int8Conversion {
       SplitSamples split,
       Holdout holdout,
       Budget.Choice choice,
-      List<Manifest.Layer> layers,
+      Placement placement,
+      Map<String, Loss> losses,
       Map<String, Histogram> histograms)
       throws IOException {
     Graph graph = source.graph();
     Recipe chosen = recipe.with(choice.kept());
-    Graph cpu = CpuGraph.of(graph, chosen);
     Graph tensorRt = TensorRtGraph.of(graph, chosen);
-    SpeedTrial.Times times = null;
-    String fp32 = null;
-    if (options.cpuGraph() == PrecisionOptions.CpuGraph.FP32) {
-      fp32 = "as --cpu-graph asks for";
-    } else if (choice.kept().isEmpty()) {
-      fp32 = "since no layer has INT8";
-    } else {
-      progress.at("timing", 0, 1);
-      times = SpeedTrial.run(source, cpu, samples);
-      if (times.speedup() < 1 && options.cpuGraph() == PrecisionOptions.CpuGraph.AUTO) {
-        fp32 = "since INT8 is slower here: " + times;
-      }
-    }
+    CpuChoice cpu =
+        CpuChoice.of(
+            source,
+            options,
+            chosen,
+            choice.losses().cpu(),
+            samples,
+            one -> split.loss(holdout, one),
+            progress);
     return new Conversion(
         "int8",
-        fp32 != null ? graph : cpu,
+        cpu.graph(),
         tensorRt,
-        (fp32 != null ? "FP32, " + fp32 : "INT8: " + times) + "; " + biases,
-        layers,
+        cpu.note() + "; " + biases,
+        layers(placement, choice, cpu, losses),
         options.calibrator().text(),
         split.learntCount(),
         holdout.count(),
-        fp32 != null ? split.loss(holdout, graph) : choice.losses().cpu(),
+        cpu.loss(),
         choice.losses().tensorRt(),
         recipe.bounds(),
         histograms,
         StrongTyping.problems(tensorRt, source.newWeights()),
-        times);
+        cpu.times());
   }
 
   private static List<Manifest.Layer> layers(
-      Placement placement, Budget.Choice choice, Map<String, Loss> losses) {
+      Placement placement, Budget.Choice choice, CpuChoice cpu, Map<String, Loss> losses) {
     List<Manifest.Layer> layers = new ArrayList<>();
     for (Layer layer : placement.layers()) {
       boolean int8 = choice.kept().contains(layer.key());
@@ -189,7 +185,7 @@ public final class Int8Conversion {
               layer.name(),
               layer.operator(),
               int8 ? "int8" : "fp32",
-              int8 ? "within the bar" : choice.reasons().get(layer.key()),
+              int8 ? "within the bar" + onCpu(cpu, layer) : choice.reasons().get(layer.key()),
               losses.get(layer.key()).sqnrDb()));
     }
     placement
@@ -197,5 +193,10 @@ public final class Int8Conversion {
         .forEach((node, reason) ->
             layers.add(new Manifest.Layer(node.name(), node.operator(), "fp32", reason, null)));
     return layers;
+  }
+
+  private static String onCpu(CpuChoice cpu, Layer layer) {
+    SpeedTrial.Times slow = cpu.slow().get(layer.key());
+    return slow == null ? "" : "; FP32 on the CPU, where alone INT8 takes " + slow;
   }
 }

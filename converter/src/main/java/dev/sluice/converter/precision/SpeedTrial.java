@@ -2,7 +2,7 @@ package dev.sluice.converter.precision;
 
 import dev.sluice.bindings.onnxruntime.OrtEnvironment;
 import dev.sluice.bindings.onnxruntime.OrtSession;
-import dev.sluice.bindings.onnxruntime.OrtSessionOptions;
+import dev.sluice.bindings.onnxruntime.OrtSessionOptions.Optimization;
 import dev.sluice.bindings.onnxruntime.OrtValue;
 import dev.sluice.bindings.onnxruntime.OrtValueInfo;
 import dev.sluice.converter.calibrate.CalibrationSource;
@@ -13,22 +13,26 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.LongStream;
 
 /**
- * Times two graphs of a model against each other on this machine: one thread each, one sample a
- * run, in turns, so that what else the machine does meets both.
+ * Times graphs of a model against each other on this machine: one thread each, one sample a run, in
+ * turns, so that what else the machine does meets all of them.
  *
  * <p>Thread safety: used by one thread.
  */
 public final class SpeedTrial {
-  /** Time for both together: some hundred turns, of which one or the other is undisturbed. */
+  /** Time for all together: some hundred turns, of which one or the other is undisturbed. */
   private static final long BUDGET_NS = 2_000_000_000;
 
   /** One graph's turn: so long that its weights are in the caches for most of it. */
   private static final long TURN_NS = 5_000_000;
+
+  static final Optimization ALL = Optimization.ALL;
 
   private static final int MIN_ROUNDS = 5;
   private static final int MAX_TURN = 1000;
@@ -59,22 +63,38 @@ public final class SpeedTrial {
     }
   }
 
-  /** Times a graph against the model's. */
-  static Times run(SourceModel source, Graph other, CalibrationSource samples) throws IOException {
-    Map<String, NpyArray> sample = samples.sample(0);
-    OrtSessionOptions.Optimization all = OrtSessionOptions.Optimization.ALL;
-    try (Arena arena = Arena.ofConfined();
-        OrtSession model = source.session(source.graph().model(), 1, all, "the model in FP32");
-        OrtSession made = source.session(other.model(), 1, all, "the changed model")) {
-      List<OrtValue> inputs = new ArrayList<>();
-      try {
-        for (OrtValueInfo input : model.inputs()) {
-          inputs.add(value(sample.get(input.name()), arena));
-        }
-        return times(made, model, inputs);
-      } finally {
-        inputs.forEach(OrtValue::close);
+  /** A session with what it is run on. */
+  record Subject(OrtSession session, List<OrtValue> inputs) {
+    /** The time of a run in nanoseconds, the mean of so many. */
+    private long runNs(int runs) {
+      long startNs = System.nanoTime();
+      for (int i = 0; i < runs; i++) {
+        session.run(inputs).forEach(OrtValue::close);
       }
+      return (System.nanoTime() - startNs) / runs;
+    }
+  }
+
+  /** Times graphs against the model's; one result for each. */
+  static List<Times> run(SourceModel source, List<Graph> others, CalibrationSource samples)
+      throws IOException {
+    Map<String, NpyArray> sample = samples.sample(0);
+    List<OrtSession> sessions = new ArrayList<>();
+    List<OrtValue> inputs = new ArrayList<>();
+    try (Arena arena = Arena.ofConfined()) {
+      sessions.add(source.session(source.graph().model(), 1, ALL, "the model in FP32"));
+      for (Graph other : others) {
+        sessions.add(source.session(other.model(), 1, ALL, "the changed model"));
+      }
+      for (OrtValueInfo input : sessions.getFirst().inputs()) {
+        inputs.add(value(sample.get(input.name()), arena));
+      }
+      long[] leastNs =
+          leastNs(sessions.stream().map(one -> new Subject(one, inputs)).toList(), BUDGET_NS);
+      return LongStream.of(leastNs).skip(1).mapToObj(ns -> new Times(ns, leastNs[0])).toList();
+    } finally {
+      inputs.forEach(OrtValue::close);
+      sessions.forEach(OrtSession::close);
     }
   }
 
@@ -85,27 +105,29 @@ public final class SpeedTrial {
     return OrtValue.tensor(OrtEnvironment.shared(), data, array.type(), shape.dims());
   }
 
-  private static Times times(OrtSession made, OrtSession model, List<OrtValue> inputs) {
-    // The first run prepares memory; the second tells how many make a turn.
-    runNs(made, inputs, 1);
-    int turn = Math.clamp(TURN_NS / Math.max(1, runNs(made, inputs, 1)), 1, MAX_TURN);
-    runNs(model, inputs, 1);
-    long madeNs = Long.MAX_VALUE;
-    long modelNs = Long.MAX_VALUE;
-    long endNs = System.nanoTime() + BUDGET_NS;
+  /**
+   * Times sessions in turns.
+   *
+   * @param budgetNs for all of them together
+   * @return the least time of a run of each, in nanoseconds
+   */
+  static long[] leastNs(List<Subject> subjects, long budgetNs) {
+    int count = subjects.size();
+    int[] turns = new int[count];
+    for (int i = 0; i < count; i++) {
+      // The first run prepares memory; the second tells how many make a turn.
+      subjects.get(i).runNs(1);
+      long onceNs = Math.max(1, subjects.get(i).runNs(1));
+      turns[i] = (int) Math.clamp(Math.min(TURN_NS, budgetNs / MIN_ROUNDS) / onceNs, 1, MAX_TURN);
+    }
+    long[] leastNs = new long[count];
+    Arrays.fill(leastNs, Long.MAX_VALUE);
+    long endNs = System.nanoTime() + budgetNs;
     for (int rounds = 0; rounds < MIN_ROUNDS || System.nanoTime() - endNs < 0; rounds++) {
-      madeNs = Math.min(madeNs, runNs(made, inputs, turn));
-      modelNs = Math.min(modelNs, runNs(model, inputs, turn));
+      for (int i = 0; i < count; i++) {
+        leastNs[i] = Math.min(leastNs[i], subjects.get(i).runNs(turns[i]));
+      }
     }
-    return new Times(madeNs, modelNs);
-  }
-
-  /** The time of a run, the mean of so many. */
-  private static long runNs(OrtSession session, List<OrtValue> inputs, int runs) {
-    long startNs = System.nanoTime();
-    for (int i = 0; i < runs; i++) {
-      session.run(inputs).forEach(OrtValue::close);
-    }
-    return (System.nanoTime() - startNs) / runs;
+    return leastNs;
   }
 }

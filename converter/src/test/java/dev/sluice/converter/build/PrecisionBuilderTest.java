@@ -37,6 +37,8 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.HashSet;
+import java.util.Set;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -158,6 +160,40 @@ class PrecisionBuilderTest {
       }
     }
     assertThat(checked).isPositive();
+  }
+
+  /** Which layers these are depends on the machine; what is said of each must be so. */
+  @Test
+  void theCpuGraphHasTheLayersInFp32ThatThePackageSaysItHas() throws Exception {
+    OnnxGraphs graph =
+        new OnnxGraphs()
+            .input("x", ElementType.FLOAT, "N", 3, 96, 96)
+            .output("y", ElementType.FLOAT, "N", 64, 48, 48)
+            .weights("w0", 1, 64, 3, 3, 3)
+            .weights("w1", 2, 64, 64, 1, 1)
+            .weights("w2", 3, 64, 64, 3, 3)
+            .node(
+                "Conv",
+                List.of("x", "w0"),
+                List.of("c0"),
+                integers("pads", 1L, 1L, 1L, 1L),
+                integers("strides", 2L, 2L))
+            .node("Relu", List.of("c0"), List.of("r0"))
+            .node("Conv", List.of("r0", "w1"), List.of("c1"))
+            .node("Conv", List.of("c1", "w2"), List.of("y"), integers("pads", 1L, 1L, 1L, 1L));
+    PrecisionOptions auto =
+        new PrecisionOptions(Calibrator.MSE, ANY, List.of(), PrecisionOptions.CpuGraph.AUTO);
+    PrecisionBuilder.Built built = int8(graph, new Normal("x", 8, 1, 1, 1, 3, 96, 96), auto);
+    Set<String> initializers = new HashSet<>();
+    ModelProto cpu = graph(Manifest.CPU);
+    cpu.getGraph().getInitializerList().forEach(tensor -> initializers.add(tensor.getName()));
+    boolean whole = built.conversion().cpuNote().startsWith("FP32");
+    List<Manifest.Layer> layers = built.manifest().precision().layers();
+    assertThat(layers).hasSize(3);
+    for (int i = 0; i < layers.size(); i++) {
+      boolean exact = whole || layers.get(i).reason().contains("FP32 on the CPU, where alone INT8");
+      assertThat(initializers.contains("w" + i)).as("%s", layers.get(i)).isEqualTo(exact);
+    }
   }
 
   /** Random weights, with what they are to one of the channels that they are for. */
