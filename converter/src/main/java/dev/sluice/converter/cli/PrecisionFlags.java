@@ -42,7 +42,7 @@ final class PrecisionFlags {
       paramLabel = "PATH",
       description =
           "Samples of what the model will see, for another precision: a folder as 'verify --data'"
-              + " takes it, or one .npz or .npy. Some are held out to measure the loss on.")
+              + " takes it, or one .npz, .npy or .pb. Some are held out to measure the loss on.")
   private Path calibration;
 
   @Option(

@@ -76,8 +76,8 @@ final class VerifyCommand implements Callable<Integer> {
       required = true,
       paramLabel = "DIR",
       description =
-          "One .npz, or a folder per sample with NAME.npy, or for a single input .npy files, or"
-              + " images where the package takes them.")
+          "One .npz, or a folder per sample with NAME.npy or NAME.pb, or test_data_set_N/input_M.pb,"
+              + " or for a single input .npy or .pb files, or images where the package takes them.")
   private Path data;
 
   @Option(
