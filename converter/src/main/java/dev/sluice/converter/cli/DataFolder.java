@@ -235,7 +235,8 @@ final class DataFolder {
     return complete(sources, file);
   }
 
-  private RowSource array(int index, NpyArray array, Path file) throws BadInputException {
+  private RowSource array(int index, NpyArray array, Path file)
+      throws IOException, BadInputException {
     Tensor tensor = new Tensor(array.type(), array.shape(), array.data(), null);
     return RunInputs.source(index, StoredTensor.of(tensor), file, served);
   }

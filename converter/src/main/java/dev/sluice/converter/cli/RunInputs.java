@@ -153,9 +153,9 @@ record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce, Path origin
     return source(index, StoredTensor.read(file), file, served);
   }
 
-  /** Checks an array. */
+  /** Checks an array; numbers of 16 and 32 bits stand for each other. */
   static RowSource source(int index, StoredTensor tensor, Path file, Served served)
-      throws BadInputException {
+      throws IOException, BadInputException {
     TensorSpec spec = served.signature().inputs().get(index);
     InputStep step = served.stages().images(index);
     if (step != null
@@ -173,8 +173,30 @@ record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce, Path origin
       }
       return new RowSource.Pixels(index, step.stage(), tensor);
     }
-    check(file, tensor, spec, served.signature(), served.batched());
-    return new RowSource.Arrays(index, tensor);
+    StoredTensor array = inType(spec, tensor, file);
+    check(file, array, spec, served.signature(), served.batched());
+    return new RowSource.Arrays(index, array);
+  }
+
+  private static StoredTensor inType(TensorSpec spec, StoredTensor tensor, Path file)
+      throws IOException, BadInputException {
+    if (tensor.type() == spec.type()
+        || !Tensor.isConvertible(tensor.type())
+        || !Tensor.isConvertible(spec.type())) {
+      return tensor;
+    }
+    try {
+      return tensor.as(spec.type());
+    } catch (ArithmeticException e) {
+      throw new BadInputException(
+          file
+              + ": "
+              + e.getMessage()
+              + ", which input '"
+              + spec.name()
+              + "' takes; scale the numbers, or build the package with --io-types keep",
+          e);
+    }
   }
 
   /** The input that an argument names; names may contain '=', so the longest that fits. */

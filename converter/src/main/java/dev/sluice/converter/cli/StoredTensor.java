@@ -16,6 +16,9 @@ final class StoredTensor {
   /** Null where the array can't be read again. */
   private final Path file;
 
+  /** The element type in the file. */
+  private final ElementType stored;
+
   private final ElementType type;
   private final Shape shape;
 
@@ -24,8 +27,9 @@ final class StoredTensor {
 
   private SoftReference<Tensor> held;
 
-  private StoredTensor(Path file, Tensor tensor) {
+  private StoredTensor(Path file, ElementType stored, Tensor tensor) {
     this.file = file;
+    this.stored = stored;
     this.type = tensor.type();
     this.shape = tensor.shape();
     this.kept = file == null ? tensor : null;
@@ -34,12 +38,22 @@ final class StoredTensor {
 
   /** An array that stays. */
   static StoredTensor of(Tensor tensor) {
-    return new StoredTensor(null, tensor);
+    return new StoredTensor(null, tensor.type(), tensor);
   }
 
   /** Reads an array; see {@link TensorFile#read}. */
   static StoredTensor read(Path file) throws IOException, BadInputException {
-    return new StoredTensor(file, TensorFile.read(file));
+    Tensor tensor = TensorFile.read(file);
+    return new StoredTensor(file, tensor.type(), tensor);
+  }
+
+  /**
+   * The same array in another type; see {@link Tensor#as}.
+   *
+   * @throws ArithmeticException where a number is past the type's range
+   */
+  StoredTensor as(ElementType other) throws IOException {
+    return new StoredTensor(file, stored, get().as(other));
   }
 
   /** Its element type. */
@@ -64,10 +78,11 @@ final class StoredTensor {
       } catch (BadInputException e) {
         throw new IOException(e.getMessage(), e);
       }
-      if (tensor.type() != type || !tensor.shape().equals(shape)) {
+      if (tensor.type() != stored || !tensor.shape().equals(shape)) {
         throw new IOException(
             file + ": was changed while it was read; try again when nothing writes to it");
       }
+      tensor = tensor.as(type);
       held = new SoftReference<>(tensor);
     }
     return tensor;

@@ -255,8 +255,13 @@ final class VerifyCommand implements Callable<Integer> {
     }
   }
 
+  /** Numbers of 16 and 32 bits are alike. */
   private static List<String> names(List<TensorSpec> specs) {
-    return specs.stream().map(spec -> spec.name() + " " + spec.type()).toList();
+    return specs.stream().map(spec -> spec.name() + " " + likeness(spec.type())).toList();
+  }
+
+  private static ElementType likeness(ElementType type) {
+    return Tensor.isConvertible(type) ? ElementType.FLOAT : type;
   }
 
   private List<String> problems(List<OutputComparison> outputs) {
@@ -301,7 +306,8 @@ final class VerifyCommand implements Callable<Integer> {
 
   private static void compare(OutputComparison output, Tensor actual, Tensor reference)
       throws BadInputException {
-    if (actual.type() != reference.type() || !actual.shape().equals(reference.shape())) {
+    if (likeness(actual.type()) != likeness(reference.type())
+        || !actual.shape().equals(reference.shape())) {
       throw new BadInputException(
           "output '"
               + output.name()
@@ -314,7 +320,9 @@ final class VerifyCommand implements Callable<Integer> {
     if (actual.type() == ElementType.STRING) {
       output.addTexts(actual.strings().equals(reference.strings()));
     } else {
-      output.add(actual.type(), actual.shape(), actual.data(), reference.data());
+      ElementType type =
+          actual.type() == reference.type() ? actual.type() : likeness(actual.type());
+      output.add(type, actual.shape(), actual.as(type).data(), reference.as(type).data());
     }
   }
 
