@@ -325,6 +325,18 @@ public final class PrecisionBuilder {
         BatchProof.Verdict verdict = new BatchProof(cpu, runner, samples, tolerance).run();
         batching = new Manifest.Batching(verdict.proven(), 0, verdict.reason());
       }
+      List<Manifest.PadRule> pads = source.manifest().padding().rules();
+      if (!pads.isEmpty() && !batching.proven()) {
+        throw new ModelException(
+            cpu.file().getFileName(),
+            "padding lets requests share batches, but in this precision rows of the CPU's graph"
+                + " can't: "
+                + batching.reason()
+                + "; keep it in FP32 with --cpu-graph fp32");
+      }
+      if (!pads.isEmpty()) {
+        var _ = new PaddingProof(cpu, runner, samples, pads, tolerance).run();
+      }
       return new Checked(
           batching, new GoldenSamples(stages, runner, samples, tolerance).write(writer));
     }
