@@ -200,14 +200,15 @@ public final class PrecisionBuilder {
       writer.entry(ModelBuilder.GRAPH_ENTRY, cpuGraph);
       writer.entry(TENSORRT_ENTRY, MemorySegment.ofArray(layout.graphs().getLast().toByteArray()));
       writer.entry(CALIBRATION_ENTRY, MemorySegment.ofArray(calibration(precision, conversion)));
+      boolean isFp32 = conversion.cpu() == source.graph();
       Checked checked =
-          conversion.cpu() == source.graph()
+          isFp32 && !source.isRaised()
               ? copied(writer)
               : checked(
                   cpu,
                   cpuGraph,
                   layout.sizeBytes(),
-                  RowComparison.tolerance(conversion.precision()),
+                  RowComparison.tolerance(isFp32 ? "fp32" : conversion.precision()),
                   StagePlan.ofServed(edges.signature(), source.isBatched(), edges.stages()),
                   writer);
       Manifest old = source.manifest();
@@ -314,7 +315,7 @@ public final class PrecisionBuilder {
             graph,
             folder,
             options.customOps(),
-            sizeBytes < ModelBuilder.COPY_MAX_BYTES,
+            sizeBytes < SourceModel.COPY_MAX_BYTES,
             cpu.file().getFileName().toString())) {
       SampleRunner runner = new SampleRunner(session);
       SampleShapes sampleShapes = new SampleShapes(cpu.file(), cpu.inputs(), shapes);

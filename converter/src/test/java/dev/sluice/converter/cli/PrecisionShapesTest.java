@@ -406,7 +406,15 @@ class PrecisionShapesTest {
             .node("Relu", List.of("c"), List.of("r"))
             .node("Flatten", List.of("r"), List.of("f"))
             .node("MatMul", List.of("f", "v"), List.of("y"));
-    holds(written(graph), 2);
+    Path model = written(graph);
+    holds(model, 2);
+    // The CPU's graph stays FP32, but it is another one: what is told of it was shown of it.
+    JsonNode built = build(model, "fp16");
+    JsonNode inspected = Cli.run("inspect", folder.resolve("made.sluice"), "--json").done().json();
+    assertThat(inspected.get("opset").asInt()).isGreaterThanOrEqualTo(13);
+    assertThat(built.at("/batching/proven").asBoolean()).isTrue();
+    assertThat(built.at("/selfTest/samples").asInt()).isEqualTo(2);
+    verify(model, "cpu", 100);
   }
 
   /** One tensor of weights in two layers, which is an output, too; one activation for both. */
