@@ -18,7 +18,6 @@ import dev.sluice.engine.stage.OutputStageSpec;
 import dev.sluice.engine.stage.Stage;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -137,16 +136,8 @@ final class VerifyCommand implements Callable<Integer> {
   @Override
   public Integer call()
       throws IOException, BackendException, BadInputException, InterruptedException {
-    Path folder = Files.createTempDirectory("sluice-verify-");
-    try {
-      return verify(folder);
-    } finally {
-      try (var files = Files.list(folder)) {
-        for (Path file : files.toList()) {
-          Files.delete(file);
-        }
-      }
-      Files.delete(folder);
+    try (Scratch scratch = new Scratch("sluice-verify-")) {
+      return verify(scratch.folder());
     }
   }
 
