@@ -12,6 +12,7 @@ import dev.sluice.converter.onnx.ModelReader;
 import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.converter.onnx.TensorData;
 import dev.sluice.converter.onnx.proto.Onnx.ModelProto;
+import dev.sluice.converter.precision.SourceModel;
 import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.format.Manifest.Range;
 import dev.sluice.engine.format.PackageWriter;
@@ -43,12 +44,6 @@ import java.util.Set;
  */
 public final class ModelBuilder {
   static final String GRAPH_ENTRY = "graphs/cpu.onnx";
-
-  /**
-   * Most bytes of weights of which a copy is made for the sake of a few runs. Beyond, the runs read
-   * them where they are mapped: memory counts for more than their speed.
-   */
-  public static final long COPY_MAX_BYTES = 256L << 20;
 
   private OnnxModel model;
   private final Path packageFile;
@@ -246,7 +241,7 @@ public final class ModelBuilder {
       Rewriting rewriting, WeightLayout layout, MemorySegment graph, PackageWriter writer)
       throws IOException, RewriteFailedException {
     Path folder = writer.stagedFile().getParent().toRealPath();
-    boolean copy = layout.sizeBytes() < COPY_MAX_BYTES;
+    boolean copy = layout.sizeBytes() < SourceModel.COPY_MAX_BYTES;
     try {
       return open(
           graph,

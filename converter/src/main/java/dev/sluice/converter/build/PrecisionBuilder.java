@@ -6,6 +6,7 @@ import dev.sluice.bindings.onnxruntime.OrtSessionOptions;
 import dev.sluice.converter.calibrate.CalibrationSource;
 import dev.sluice.converter.calibrate.Progress;
 import dev.sluice.converter.graph.Graph;
+import dev.sluice.converter.onnx.ModelException;
 import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.converter.precision.AccuracyReport;
 import dev.sluice.converter.precision.BarNotMetException;
@@ -19,6 +20,7 @@ import dev.sluice.converter.precision.SourceModel;
 import dev.sluice.engine.format.Manifest;
 import dev.sluice.engine.format.Manifest.Range;
 import dev.sluice.engine.format.PackageWriter;
+import dev.sluice.engine.stage.StagePlan;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
@@ -91,6 +93,7 @@ public final class PrecisionBuilder {
       Progress progress)
       throws IOException, BarNotMetException {
     try (SourceModel source = SourceModel.open(sourceFile, Manifest.CPU, options.customOps())) {
+      LowEdges edges = edges(source, wanted, precision);
       Int8Conversion int8 = new Int8Conversion(source, precision, samples, progress);
       Conversion conversion =
           switch (wanted) {
@@ -101,7 +104,7 @@ public final class PrecisionBuilder {
           };
       progress.at("packing", 0, 1);
       PrecisionBuilder builder = new PrecisionBuilder(source, options);
-      Built built = builder.write(target, precision, conversion);
+      Built built = builder.write(target, precision, conversion, edges);
       if (report != null) {
         AccuracyReport.write(
             source,
@@ -113,6 +116,24 @@ public final class PrecisionBuilder {
             report);
       }
       return built;
+    }
+  }
+
+  /** What callers see of the package. */
+  private static LowEdges edges(SourceModel source, String wanted, PrecisionOptions precision)
+      throws ModelException {
+    Manifest manifest = source.manifest();
+    if (!precision.lowIo()) {
+      return new LowEdges(manifest.signature(), manifest.stages());
+    }
+    try {
+      return LowEdges.of(
+          manifest, wanted.equals("bf16") ? ElementType.BFLOAT16 : ElementType.FLOAT16);
+    } catch (IllegalArgumentException e) {
+      throw new ModelException(
+          source.opened().file().getFileName(),
+          e.getMessage() + ", or leave out --io-types low",
+          e);
     }
   }
 
@@ -166,7 +187,8 @@ public final class PrecisionBuilder {
     }
   }
 
-  private Built write(Path target, PrecisionOptions precision, Conversion conversion)
+  private Built write(
+      Path target, PrecisionOptions precision, Conversion conversion, LowEdges edges)
       throws IOException {
     OnnxModel cpu = source.model().with(conversion.cpu().model());
     OnnxModel tensorRt = source.model().with(conversion.tensorRt().model());
@@ -178,10 +200,17 @@ public final class PrecisionBuilder {
       writer.entry(ModelBuilder.GRAPH_ENTRY, cpuGraph);
       writer.entry(TENSORRT_ENTRY, MemorySegment.ofArray(layout.graphs().getLast().toByteArray()));
       writer.entry(CALIBRATION_ENTRY, MemorySegment.ofArray(calibration(precision, conversion)));
+      boolean isFp32 = conversion.cpu() == source.graph();
       Checked checked =
-          conversion.cpu() == source.graph()
+          isFp32 && !source.isRaised()
               ? copied(writer)
-              : checked(cpu, cpuGraph, layout.sizeBytes(), writer);
+              : checked(
+                  cpu,
+                  cpuGraph,
+                  layout.sizeBytes(),
+                  RowComparison.tolerance(isFp32 ? "fp32" : conversion.precision()),
+                  StagePlan.ofServed(edges.signature(), source.isBatched(), edges.stages()),
+                  writer);
       Manifest old = source.manifest();
       Map<String, Manifest.Graph> graphs = new LinkedHashMap<>();
       graphs.put(Manifest.CPU, described(ModelBuilder.GRAPH_ENTRY, conversion.cpu()));
@@ -192,7 +221,7 @@ public final class PrecisionBuilder {
                   old.formatVersion(),
                   options.producer(),
                   old.model(),
-                  old.signature(),
+                  edges.signature(),
                   checked.batching(),
                   new Manifest.Precision(
                       conversion.precision(), conversion.layers(), reason(conversion)),
@@ -201,7 +230,7 @@ public final class PrecisionBuilder {
                   BuiltManifest.weights(layout, location),
                   old.parameters(),
                   checked.golden().samples(),
-                  old.stages(),
+                  edges.stages(),
                   old.padding(),
                   Map.of()));
       return new Built(
@@ -272,7 +301,13 @@ public final class PrecisionBuilder {
     return new Checked(old.batching(), new GoldenSamples.Kept(old.golden(), whyNone));
   }
 
-  private Checked checked(OnnxModel cpu, MemorySegment graph, long sizeBytes, PackageWriter writer)
+  private Checked checked(
+      OnnxModel cpu,
+      MemorySegment graph,
+      long sizeBytes,
+      double tolerance,
+      StagePlan stages,
+      PackageWriter writer)
       throws IOException {
     Path folder = writer.stagedFile().getParent().toRealPath();
     Map<String, List<Range>> shapes = new LinkedHashMap<>(source.manifest().profile().shapes());
@@ -281,21 +316,32 @@ public final class PrecisionBuilder {
             graph,
             folder,
             options.customOps(),
-            sizeBytes < ModelBuilder.COPY_MAX_BYTES,
+            sizeBytes < SourceModel.COPY_MAX_BYTES,
             OrtSessionOptions.NO_OWN_QUANTIZATION,
             cpu.file().getFileName().toString())) {
       SampleRunner runner = new SampleRunner(session);
       SampleShapes sampleShapes = new SampleShapes(cpu.file(), cpu.inputs(), shapes);
       SampleSearch samples =
           SampleSearch.run(cpu, runner, sampleShapes, source.isBatched(), false, options.seed());
-      double tolerance = RowComparison.tolerance("int8");
       Manifest.Batching batching = source.manifest().batching();
       if (batching.proven()) {
         BatchProof.Verdict verdict = new BatchProof(cpu, runner, samples, tolerance).run();
         batching = new Manifest.Batching(verdict.proven(), 0, verdict.reason());
       }
+      List<Manifest.PadRule> pads = source.manifest().padding().rules();
+      if (!pads.isEmpty() && !batching.proven()) {
+        throw new ModelException(
+            cpu.file().getFileName(),
+            "padding lets requests share batches, but in this precision rows of the CPU's graph"
+                + " can't: "
+                + batching.reason()
+                + "; keep it in FP32 with --cpu-graph fp32");
+      }
+      if (!pads.isEmpty()) {
+        var _ = new PaddingProof(cpu, runner, samples, pads, tolerance).run();
+      }
       return new Checked(
-          batching, new GoldenSamples(source.stages(), runner, samples, tolerance).write(writer));
+          batching, new GoldenSamples(stages, runner, samples, tolerance).write(writer));
     }
   }
 

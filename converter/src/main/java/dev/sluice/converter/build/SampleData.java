@@ -1,6 +1,7 @@
 package dev.sluice.converter.build;
 
 import dev.sluice.bindings.ElementType;
+import dev.sluice.converter.graph.Reals;
 import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.engine.Shape;
 import java.lang.foreign.MemorySegment;
@@ -27,10 +28,6 @@ record SampleData(List<OnnxModel.Value> inputs, Integers integers, long seed) {
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfLong I64 =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfFloat F32 =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfDouble F64 =
-      ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   /** The integers of a sample, in the order in which they are tried. */
   enum Integers {
@@ -95,17 +92,13 @@ record SampleData(List<OnnxModel.Value> inputs, Integers integers, long seed) {
     MemorySegment data = MemorySegment.ofArray(bytes);
     for (long i = 0; i < elements; i++) {
       switch (type) {
-        case FLOAT -> data.set(F32, i * 4, (float) real(kind, random));
-        case DOUBLE -> data.set(F64, i * 8, real(kind, random));
-        case FLOAT16 -> data.set(I16, i * 2, Float.floatToFloat16((float) real(kind, random)));
-        case BFLOAT16 ->
-            data.set(I16, i * 2, (short) (Float.floatToIntBits((float) real(kind, random)) >> 16));
+        case FLOAT, DOUBLE, FLOAT16, BFLOAT16 -> Reals.set(type, data, i, real(kind, random));
         case INT64, UINT64 -> data.set(I64, i * 8, integer(kind, random));
         case INT32, UINT32 -> data.set(I32, i * 4, integer(kind, random));
         case INT16, UINT16 -> data.set(I16, i * 2, (short) integer(kind, random));
         case INT8, UINT8, BOOL -> bytes[(int) i] = (byte) integer(kind, random);
-        case COMPLEX64 -> data.set(F32, i * 8, (float) real(kind, random));
-        case COMPLEX128 -> data.set(F64, i * 16, real(kind, random));
+        case COMPLEX64 -> Reals.set(ElementType.FLOAT, data, i * 2, real(kind, random));
+        case COMPLEX128 -> Reals.set(ElementType.DOUBLE, data, i * 2, real(kind, random));
         default -> {
           // The 8-bit floats and 4-bit integers: zeros are a value of each.
         }

@@ -35,7 +35,8 @@ public final class SampleCheck {
       super(message);
     }
 
-    UnfitException(String message, Throwable cause) {
+    /** With the sample, what is wrong with it, and what to do. */
+    public UnfitException(String message, Throwable cause) {
       super(message, cause);
     }
   }

@@ -1,6 +1,7 @@
 package dev.sluice.converter.calibrate;
 
 import dev.sluice.bindings.ElementType;
+import dev.sluice.converter.graph.Reals;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -17,20 +18,13 @@ public final class TensorElements {
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfLong I64 =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfFloat F32 =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfDouble F64 =
-      ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private TensorElements() {}
 
   /** Element {@code i} of a numeric tensor. */
   public static double value(ElementType type, MemorySegment data, long i) {
     return switch (type) {
-      case FLOAT -> data.get(F32, i * 4);
-      case DOUBLE -> data.get(F64, i * 8);
-      case FLOAT16 -> Float.float16ToFloat(data.get(I16, i * 2));
-      case BFLOAT16 -> Float.intBitsToFloat(data.get(I16, i * 2) << 16);
+      case FLOAT, DOUBLE, FLOAT16, BFLOAT16 -> Reals.get(type, data, i);
       case INT8 -> data.get(ValueLayout.JAVA_BYTE, i);
       case INT16 -> data.get(I16, i * 2);
       case UINT16 -> Short.toUnsignedInt(data.get(I16, i * 2));

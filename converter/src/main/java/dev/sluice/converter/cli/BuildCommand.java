@@ -125,7 +125,7 @@ final class BuildCommand implements Callable<Integer> {
   public Integer call()
       throws IOException, BackendException, BadInputException, BelowBarException, PlanException {
     plan.check();
-    precision.check();
+    precision.check(!inputStages.isEmpty() || !outputStages.isEmpty());
     BuildOptions options = options().withCustomOps(customOps.libraries());
     boolean packed = plan.wanted() && PackageFile.isPackage(model);
     if (packed) {

@@ -1,8 +1,11 @@
 package dev.sluice.converter.cli;
 
+import dev.sluice.bindings.ElementType;
 import dev.sluice.converter.calibrate.CalibrationSource;
+import dev.sluice.converter.calibrate.SampleCheck;
 import dev.sluice.engine.PaddedRow;
 import dev.sluice.engine.Shape;
+import dev.sluice.engine.TensorSpec;
 import dev.sluice.engine.npy.NpyArray;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -38,6 +41,15 @@ final class CalibrationData implements CalibrationSource {
    * @param path a folder as {@link DataFolder} takes it, or one file of it
    */
   static CalibrationData read(Path path, Served served) throws IOException, BadInputException {
+    for (TensorSpec spec : served.signature().inputs()) {
+      if (spec.type() == ElementType.STRING) {
+        throw new BadInputException(
+            path
+                + ": the model's input '"
+                + spec.name()
+                + "' takes texts, which no calibration sample holds; build it with --precision fp32");
+      }
+    }
     CalibrationData data = new CalibrationData(path, served);
     List<RunInputs> found =
         Files.isRegularFile(path) ? DataFolder.file(path, served) : DataFolder.read(path, served);
@@ -62,10 +74,11 @@ final class CalibrationData implements CalibrationSource {
   public String name(int index) {
     Sample sample = samples.get(index);
     List<String> images = sample.inputs().images();
-    return path
-        + (images.isEmpty()
-            ? ": sample " + index
-            : ": " + images.get(Math.toIntExact(Math.max(0, sample.row()))));
+    if (!images.isEmpty()) {
+      return path + ": " + images.get(Math.toIntExact(Math.max(0, sample.row())));
+    }
+    Path origin = sample.inputs().origin() == null ? path : sample.inputs().origin();
+    return origin + (sample.row() < 0 ? "" : ": row " + sample.row());
   }
 
   @Override
@@ -82,8 +95,8 @@ final class CalibrationData implements CalibrationSource {
         source.write(
             Math.max(0, sample.row()), whole ? Math.toIntExact(source.rows()) : rows, staged, 0);
       }
-    } catch (IllegalArgumentException | IllegalStateException e) {
-      throw new IOException(name(index) + ": " + e.getMessage(), e);
+    } catch (IllegalArgumentException e) {
+      throw new SampleCheck.UnfitException(name(index) + ": " + e.getMessage(), e);
     }
     Map<String, NpyArray> arrays = staged.modelInputs(arena);
     masks(arrays);

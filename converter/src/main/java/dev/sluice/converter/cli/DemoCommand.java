@@ -16,7 +16,6 @@ import dev.sluice.engine.format.Manifest;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -61,11 +60,8 @@ final class DemoCommand implements Callable<Integer> {
           InterruptedException {
     // For tests: the scenario is the same, whatever the time.
     double scale = Double.parseDouble(System.getProperty("sluice.demo.seconds", "5"));
-    Path folder = Files.createTempDirectory("sluice-demo-");
-    try {
-      run(folder, Duration.ofNanos((long) (scale * 1e9)));
-    } finally {
-      delete(folder);
+    try (Scratch scratch = new Scratch("sluice-demo-")) {
+      run(scratch.folder(), Duration.ofNanos((long) (scale * 1e9)));
     }
     return 0;
   }
@@ -243,14 +239,5 @@ final class DemoCommand implements Callable<Integer> {
   private static String heap(LoadReport report) {
     return String.format(
         Locale.ROOT, "%.1f bytes", report.allocatedBytesPerInference().orElse(Double.NaN));
-  }
-
-  private static void delete(Path folder) throws IOException {
-    try (var files = Files.list(folder)) {
-      for (Path file : files.toList()) {
-        Files.delete(file);
-      }
-    }
-    Files.delete(folder);
   }
 }

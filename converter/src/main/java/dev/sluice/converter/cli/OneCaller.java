@@ -1,6 +1,6 @@
 package dev.sluice.converter.cli;
 
-import dev.sluice.converter.build.ModelBuilder;
+import dev.sluice.converter.precision.SourceModel;
 import dev.sluice.engine.EngineOptions;
 import dev.sluice.engine.Shape;
 import dev.sluice.engine.TensorSpec;
@@ -55,7 +55,7 @@ final class OneCaller {
 
   /** Whether copies of a package's weights are worth their memory where it runs a few times. */
   static boolean prepacks(Path packageFile) throws IOException {
-    return Files.size(packageFile) < ModelBuilder.COPY_MAX_BYTES;
+    return Files.size(packageFile) < SourceModel.COPY_MAX_BYTES;
   }
 
   /** Memory of a row: what callers write, and what stages make of it for the model. */

@@ -28,6 +28,8 @@ import picocli.CommandLine.Spec;
 final class PrecisionFlags {
   private static final String FP32 = "fp32";
   private static final String INT8 = "int8";
+  private static final String KEEP = "keep";
+  private static final String LOW = "low";
 
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;
@@ -36,13 +38,14 @@ final class PrecisionFlags {
   private Calibrator calibrator;
   private LossBar maxLoss;
   private PrecisionOptions.CpuGraph cpuGraph;
+  private String ioTypes;
 
   @Option(
       names = "--calibration",
       paramLabel = "PATH",
       description =
           "Samples of what the model will see, for another precision: a folder as 'verify --data'"
-              + " takes it, or one .npz or .npy. Some are held out to measure the loss on.")
+              + " takes it, or one .npz, .npy or .pb. Some are held out to measure the loss on.")
   private Path calibration;
 
   @Option(
@@ -119,6 +122,19 @@ final class PrecisionFlags {
     cpuGraph = PrecisionOptions.CpuGraph.valueOf(value.toUpperCase(Locale.ROOT));
   }
 
+  @Option(
+      names = "--io-types",
+      paramLabel = "TYPES",
+      description =
+          "For fp16 and bf16. keep: inputs and outputs of real numbers keep their type. low: they get"
+              + " the 16 bits, too (default: keep).")
+  void setIoTypes(String value) {
+    if (!List.of(KEEP, LOW).contains(value)) {
+      throw usage("--io-types " + value + ": there are keep and low");
+    }
+    ioTypes = value;
+  }
+
   private ParameterException usage(String problem) {
     return new ParameterException(command.commandLine(), problem);
   }
@@ -128,8 +144,12 @@ final class PrecisionFlags {
     return !precision.equals(FP32);
   }
 
-  /** Throws where the flags don't fit together. */
-  void check() {
+  /**
+   * Throws where the flags don't fit together.
+   *
+   * @param stages whether the package has stages
+   */
+  void check(boolean stages) {
     if (wanted() && calibration == null) {
       throw usage(
           "--precision "
@@ -141,14 +161,25 @@ final class PrecisionFlags {
             || calibrator != null
             || maxLoss != null
             || cpuGraph != null
+            || ioTypes != null
             || report != null
             || !excluded.isEmpty())) {
       throw usage(
-          "--calibration, --calibrator, --max-loss, --cpu-graph, --exclude and --report are for"
-              + " another precision: add --precision int8, fp16 or bf16");
+          "--calibration, --calibrator, --max-loss, --cpu-graph, --io-types, --exclude and --report"
+              + " are for another precision: add --precision int8, fp16 or bf16");
     }
     if (wanted() && !precision.equals(INT8) && (calibrator != null || cpuGraph != null)) {
       throw usage("--calibrator and --cpu-graph are for --precision int8: leave them out");
+    }
+    if (precision.equals(INT8) && LOW.equals(ioTypes)) {
+      throw usage(
+          "--io-types low is for --precision fp16 and bf16; with int8 what is not in 8 bits stays in"
+              + " FP32, inputs and outputs too: leave it out");
+    }
+    if (precision.equals("bf16") && LOW.equals(ioTypes) && stages) {
+      throw usage(
+          "--io-types low: stages write and read float and float16, not bfloat16; take --precision"
+              + " fp16, or leave --io-types low out");
     }
   }
 
@@ -159,7 +190,8 @@ final class PrecisionFlags {
         calibrator == null ? defaults.calibrator() : calibrator,
         maxLoss == null ? defaults.maxLoss() : maxLoss,
         excluded,
-        cpuGraph == null ? defaults.cpuGraph() : cpuGraph);
+        cpuGraph == null ? defaults.cpuGraph() : cpuGraph,
+        LOW.equals(ioTypes));
   }
 
   /** Makes the package of one in FP32. */

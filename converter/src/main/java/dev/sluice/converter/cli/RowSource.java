@@ -34,14 +34,15 @@ interface RowSource {
   }
 
   /** An array, or the rows of one. */
-  record Arrays(int input, Tensor tensor) implements RowSource {
+  record Arrays(int input, StoredTensor stored) implements RowSource {
     @Override
     public Shape shape() {
-      return tensor.shape();
+      return stored.shape();
     }
 
     @Override
-    public void write(long row, int rows, Inputs inputs, int at) {
+    public void write(long row, int rows, Inputs inputs, int at) throws IOException {
+      Tensor tensor = stored.get();
       if (tensor.strings() != null) {
         inputs.strings(input, tensor.strings().toArray(String[]::new));
         return;
@@ -73,14 +74,15 @@ interface RowSource {
   }
 
   /** Images of one size out of an array [N, height, width, channels]. */
-  record Pixels(int input, InputStage stage, Tensor tensor) implements RowSource {
+  record Pixels(int input, InputStage stage, StoredTensor stored) implements RowSource {
     @Override
     public Shape shape() {
-      return stage.served(tensor.shape().dim(0)).getFirst().shape();
+      return stage.served(stored.shape().dim(0)).getFirst().shape();
     }
 
     @Override
-    public void write(long row, int rows, Inputs inputs, int at) {
+    public void write(long row, int rows, Inputs inputs, int at) throws IOException {
+      Tensor tensor = stored.get();
       int height = Math.toIntExact(tensor.shape().dim(1));
       int width = Math.toIntExact(tensor.shape().dim(2));
       long bytes = tensor.shape().elementCount(1);

@@ -27,8 +27,9 @@ import java.util.stream.IntStream;
  * @param rows extent of axis 0 that all inputs share; for a model that is not batched that of the
  *     first
  * @param rowsAtOnce images of one run of a model that is not batched
+ * @param origin the file or folder that holds them all; null where each was named
  */
-record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce) {
+record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce, Path origin) {
   /**
    * Reads the files.
    *
@@ -61,11 +62,16 @@ record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce) {
       int index = signature.inputIndex(named.getKey());
       sources.put(named.getKey(), source(index, named.getValue(), served));
     }
-    return checked(sources, served);
+    return checked(sources, served, null);
   }
 
-  /** Checks that each input has a source, and that they have as many rows. */
-  static RunInputs checked(Map<String, RowSource> given, Served served) throws BadInputException {
+  /**
+   * Checks that each input has a source, and that they have as many rows.
+   *
+   * @param origin the file or folder that holds them all; null where each was named
+   */
+  static RunInputs checked(Map<String, RowSource> given, Served served, Path origin)
+      throws BadInputException {
     Signature signature = served.signature();
     List<RowSource> sources = new ArrayList<>();
     for (int i = 0; i < signature.inputs().size(); i++) {
@@ -90,7 +96,7 @@ record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce) {
             ? rows(sources, signature)
             : sources.isEmpty() ? 1 : sources.getFirst().rows();
     int atOnce = served.batched() || !images ? 1 : atOnce(sources, served, rows);
-    return new RunInputs(List.copyOf(sources), rows, atOnce);
+    return new RunInputs(List.copyOf(sources), rows, atOnce, origin);
   }
 
   private static boolean isImages(RowSource source) {
@@ -144,13 +150,12 @@ record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce) {
       }
       return new RowSource.Images(index, step.stage(), ImageFolder.of(file));
     }
-    Tensor tensor = TensorFile.read(file);
-    return source(index, tensor, file, served);
+    return source(index, StoredTensor.read(file), file, served);
   }
 
-  /** Checks an array. */
-  static RowSource source(int index, Tensor tensor, Path file, Served served)
-      throws BadInputException {
+  /** Checks an array; numbers of 16 and 32 bits stand for each other. */
+  static RowSource source(int index, StoredTensor tensor, Path file, Served served)
+      throws IOException, BadInputException {
     TensorSpec spec = served.signature().inputs().get(index);
     InputStep step = served.stages().images(index);
     if (step != null
@@ -168,8 +173,30 @@ record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce) {
       }
       return new RowSource.Pixels(index, step.stage(), tensor);
     }
-    check(file, tensor, spec, served.signature(), served.batched());
-    return new RowSource.Arrays(index, tensor);
+    StoredTensor array = inType(spec, tensor, file);
+    check(file, array, spec, served.signature(), served.batched());
+    return new RowSource.Arrays(index, array);
+  }
+
+  private static StoredTensor inType(TensorSpec spec, StoredTensor tensor, Path file)
+      throws IOException, BadInputException {
+    if (tensor.type() == spec.type()
+        || !Tensor.isConvertible(tensor.type())
+        || !Tensor.isConvertible(spec.type())) {
+      return tensor;
+    }
+    try {
+      return tensor.as(spec.type());
+    } catch (ArithmeticException e) {
+      throw new BadInputException(
+          file
+              + ": "
+              + e.getMessage()
+              + ", which input '"
+              + spec.name()
+              + "' takes; scale the numbers, or build the package with --io-types keep",
+          e);
+    }
   }
 
   /** The input that an argument names; names may contain '=', so the longest that fits. */
@@ -211,7 +238,7 @@ record RunInputs(List<RowSource> sources, long rows, int rowsAtOnce) {
   }
 
   private static void check(
-      Path file, Tensor tensor, TensorSpec spec, Signature signature, boolean batched)
+      Path file, StoredTensor tensor, TensorSpec spec, Signature signature, boolean batched)
       throws BadInputException {
     String what = file + ": is " + Tensors.text(tensor.type(), tensor.shape()) + ", but input '";
     if (tensor.type() != spec.type()) {

@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * A folder beside a file that is being made, for what it is made of; it goes with all that is in
- * it.
+ * A folder for a while, beside a file that is being made, for what it is made of, or where the
+ * system has temporary files; it goes with all that is in it.
  *
  * <p>Thread safety: one thread.
  */
@@ -21,6 +21,16 @@ final class Scratch implements AutoCloseable {
   Scratch(Path beside) throws IOException {
     Path absolute = beside.toAbsolutePath();
     folder = Files.createTempDirectory(absolute.getParent(), "." + absolute.getFileName() + ".");
+  }
+
+  /** Makes the folder where the system has temporary files. */
+  Scratch(String prefix) throws IOException {
+    folder = Files.createTempDirectory(prefix);
+  }
+
+  /** The folder. */
+  Path folder() {
+    return folder;
   }
 
   /** A folder inside. */

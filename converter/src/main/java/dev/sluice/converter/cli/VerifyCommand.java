@@ -18,7 +18,6 @@ import dev.sluice.engine.stage.OutputStageSpec;
 import dev.sluice.engine.stage.Stage;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -76,8 +75,8 @@ final class VerifyCommand implements Callable<Integer> {
       required = true,
       paramLabel = "DIR",
       description =
-          "One .npz, or a folder per sample with NAME.npy, or for a single input .npy files, or"
-              + " images where the package takes them.")
+          "One .npz, or a folder per sample with NAME.npy or NAME.pb, or test_data_set_N/input_M.pb,"
+              + " or for a single input .npy or .pb files, or images where the package takes them.")
   private Path data;
 
   @Option(
@@ -137,16 +136,8 @@ final class VerifyCommand implements Callable<Integer> {
   @Override
   public Integer call()
       throws IOException, BackendException, BadInputException, InterruptedException {
-    Path folder = Files.createTempDirectory("sluice-verify-");
-    try {
-      return verify(folder);
-    } finally {
-      try (var files = Files.list(folder)) {
-        for (Path file : files.toList()) {
-          Files.delete(file);
-        }
-      }
-      Files.delete(folder);
+    try (Scratch scratch = new Scratch("sluice-verify-")) {
+      return verify(scratch.folder());
     }
   }
 
@@ -255,8 +246,13 @@ final class VerifyCommand implements Callable<Integer> {
     }
   }
 
+  /** Numbers of 16 and 32 bits are alike. */
   private static List<String> names(List<TensorSpec> specs) {
-    return specs.stream().map(spec -> spec.name() + " " + spec.type()).toList();
+    return specs.stream().map(spec -> spec.name() + " " + likeness(spec.type())).toList();
+  }
+
+  private static ElementType likeness(ElementType type) {
+    return Tensor.isConvertible(type) ? ElementType.FLOAT : type;
   }
 
   private List<String> problems(List<OutputComparison> outputs) {
@@ -301,7 +297,8 @@ final class VerifyCommand implements Callable<Integer> {
 
   private static void compare(OutputComparison output, Tensor actual, Tensor reference)
       throws BadInputException {
-    if (actual.type() != reference.type() || !actual.shape().equals(reference.shape())) {
+    if (likeness(actual.type()) != likeness(reference.type())
+        || !actual.shape().equals(reference.shape())) {
       throw new BadInputException(
           "output '"
               + output.name()
@@ -314,7 +311,9 @@ final class VerifyCommand implements Callable<Integer> {
     if (actual.type() == ElementType.STRING) {
       output.addTexts(actual.strings().equals(reference.strings()));
     } else {
-      output.add(actual.type(), actual.shape(), actual.data(), reference.data());
+      ElementType type =
+          actual.type() == reference.type() ? actual.type() : likeness(actual.type());
+      output.add(type, actual.shape(), actual.as(type).data(), reference.as(type).data());
     }
   }
 

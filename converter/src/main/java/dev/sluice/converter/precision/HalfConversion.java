@@ -4,6 +4,7 @@ import dev.sluice.bindings.ElementType;
 import dev.sluice.converter.calibrate.CalibrationSource;
 import dev.sluice.converter.calibrate.Histogram;
 import dev.sluice.converter.calibrate.Progress;
+import dev.sluice.converter.calibrate.SampleCheck;
 import dev.sluice.converter.graph.Graph;
 import dev.sluice.converter.onnx.OnnxModel;
 import dev.sluice.converter.onnx.proto.Onnx.NodeProto;
@@ -67,8 +68,10 @@ public final class HalfConversion {
         kept.put(key(node), "is excluded by --exclude");
       }
     }
-    HalfPrecision first = new HalfPrecision(type, kept.keySet(), false);
-    kept.putAll(first.overflowing(graph, ranges(split)));
+    HalfPrecision first = new HalfPrecision(type, kept.keySet(), options.lowIo());
+    Map<String, double[]> ranges = ranges(split);
+    kept.putAll(first.overflowing(graph, ranges));
+    checkEdges(first, ranges);
     Holdout holdout = split.holdout();
     HalfPrecision.Result all = half(kept.keySet());
     Set<String> halves = new LinkedHashSet<>();
@@ -78,7 +81,9 @@ public final class HalfConversion {
         halves.add(key);
       }
     }
-    Loss exact = split.loss(holdout, graph);
+    Graph cpu =
+        options.lowIo() ? EdgeTypes.of(graph, ElementType.FLOAT, type, source.newWeights()) : graph;
+    Loss exact = split.loss(holdout, asGiven(cpu));
     Loss loss = loss(split, holdout, all.graph());
     Map<String, String> given = Map.of();
     if (!options.maxLoss().holds(loss)) {
@@ -91,7 +96,7 @@ public final class HalfConversion {
     }
     return new Conversion(
         type == ElementType.FLOAT16 ? "fp16" : "bf16",
-        graph,
+        cpu,
         all.graph(),
         "FP32, whose kernels are the CPU's fastest",
         layers(all.keptReasons(), kept, given),
@@ -129,11 +134,37 @@ public final class HalfConversion {
   }
 
   private HalfPrecision.Result half(Set<String> kept) throws IOException {
-    return new HalfPrecision(type, kept, false).apply(source.graph(), source.newWeights());
+    return new HalfPrecision(type, kept, options.lowIo())
+        .apply(source.graph(), source.newWeights());
   }
 
   private Loss loss(SplitSamples split, Holdout holdout, Graph typed) throws IOException {
-    return split.loss(holdout, HalfEmulation.of(typed, source.newWeights()));
+    return split.loss(holdout, HalfEmulation.of(asGiven(typed), source.newWeights()));
+  }
+
+  /** A graph that takes and gives FLOAT, as the samples and the model's answers are. */
+  private Graph asGiven(Graph typed) throws IOException {
+    return options.lowIo()
+        ? EdgeTypes.of(typed, type, ElementType.FLOAT, source.newWeights())
+        : typed;
+  }
+
+  /** Throws where inputs and outputs are to get the type, and it can't hold one of them. */
+  private void checkEdges(HalfPrecision half, Map<String, double[]> ranges)
+      throws SampleCheck.UnfitException {
+    List<String> edges = new ArrayList<>(source.graph().inputs());
+    edges.addAll(source.graph().outputs());
+    for (String edge : edges) {
+      String problem = half.problem(source.graph(), edge, ranges.get(edge));
+      if (options.lowIo() && problem != null) {
+        throw new SampleCheck.UnfitException(
+            "the model "
+                + problem
+                + ", so it can't be an input or output of 16 bits: leave out --io-types low, or"
+                + " give samples of what the model will see",
+            null);
+      }
+    }
   }
 
   /** The least and the largest number of every value. */

@@ -275,7 +275,8 @@ public final class HalfPrecision {
     return found;
   }
 
-  private String problem(Graph graph, String value, double[] range) {
+  /** Why the type can't hold a value that was seen in a range; null where it can. */
+  String problem(Graph graph, String value, double[] range) {
     OnnxModel.Value type = graph.type(value);
     if (range == null || type == null || type.type() != ElementType.FLOAT) {
       return null;

@@ -49,6 +49,12 @@ record Placement(List<Layer> layers, Map<Layer, String> others) {
     Map<Layer, String> others = new LinkedHashMap<>();
     for (int i = 0; i < graph.nodes().size(); i++) {
       NodeProto node = graph.nodes().get(i);
+      int inside = inside(node);
+      if (inside > 0) {
+        others.put(
+            new Layer(i, node, 0),
+            "the " + inside + " layers in the graphs inside stay as they are");
+      }
       if (!multiplies(node)) {
         continue;
       }
@@ -60,6 +66,16 @@ record Placement(List<Layer> layers, Map<Layer, String> others) {
       }
     }
     return new Placement(layers, others);
+  }
+
+  /** How many layers are in the graphs inside of a node. */
+  private static int inside(NodeProto node) {
+    int[] count = {0};
+    OnnxModel.forEachSubgraph(
+        node,
+        inner ->
+            count[0] += (int) inner.getNodeList().stream().filter(Placement::multiplies).count());
+    return count[0];
   }
 
   /** Whether a node is one where the arithmetic of a network is. */

@@ -16,9 +16,15 @@ import java.util.regex.PatternSyntaxException;
  * @param maxLoss the accuracy that it may cost
  * @param excluded nodes that stay as they are: names, or regular expressions that match whole names
  * @param cpuGraph the precision of the graph for the CPU
+ * @param lowIo whether inputs and outputs of FLOAT get the 16 bits of FP16 or BF16, too, in both
+ *     graphs; else they stay
  */
 public record PrecisionOptions(
-    Calibrator calibrator, LossBar maxLoss, List<String> excluded, CpuGraph cpuGraph) {
+    Calibrator calibrator,
+    LossBar maxLoss,
+    List<String> excluded,
+    CpuGraph cpuGraph,
+    boolean lowIo) {
   /** The precision of the graph for the CPU. */
   public enum CpuGraph {
     /** INT8, or FP32 where that is faster on the machine that builds. */
@@ -38,6 +44,12 @@ public record PrecisionOptions(
     Objects.requireNonNull(maxLoss, "maxLoss");
     Objects.requireNonNull(cpuGraph, "cpuGraph");
     excluded = List.copyOf(excluded);
+  }
+
+  /** With inputs and outputs that keep their types. */
+  public PrecisionOptions(
+      Calibrator calibrator, LossBar maxLoss, List<String> excluded, CpuGraph cpuGraph) {
+    this(calibrator, maxLoss, excluded, cpuGraph, false);
   }
 
   /** What a build does where nothing else is asked for. */

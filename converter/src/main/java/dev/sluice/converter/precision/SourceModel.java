@@ -41,11 +41,18 @@ import java.util.Map;
  * <p>Thread safety: used by one thread.
  */
 public final class SourceModel implements AutoCloseable {
+  /**
+   * Most bytes of weights of which a copy is made for the sake of a few runs. Beyond, the runs read
+   * them where they are mapped: memory counts for more than their speed.
+   */
+  public static final long COPY_MAX_BYTES = 256L << 20;
+
   private static final long ALIGNMENT = 4096;
   private static final long CHUNK_BYTES = 1 << 20;
 
   private final SluicePackage opened;
   private final Arena arena;
+  private final OnnxModel given;
   private OnnxModel model;
   private Graph graph;
   private final TensorData data;
@@ -70,7 +77,8 @@ public final class SourceModel implements AutoCloseable {
     Manifest manifest = manifest();
     byte[] bytes = opened.graph(backend).toArray(ValueLayout.JAVA_BYTE);
     OnnxModel read = ModelReader.read(opened.file(), bytes);
-    model = read.with(relocated(read.proto(), manifest.weights().location()));
+    given = read.with(relocated(read.proto(), manifest.weights().location()));
+    model = given;
     data = new TensorData(opened.file(), arena);
     newWeights = new NewWeights(data, folder(), arena);
     graph = Graph.of(model.proto(), customOps);
@@ -127,6 +135,16 @@ public final class SourceModel implements AutoCloseable {
       model = model.with(raised.model());
       graph = raised;
     }
+  }
+
+  /** The model as it was given, whose answers are the truth. */
+  OnnxModel given() {
+    return given;
+  }
+
+  /** Whether the operator set was raised. */
+  public boolean isRaised() {
+    return model != given;
   }
 
   /** The package. */
@@ -191,15 +209,30 @@ public final class SourceModel implements AutoCloseable {
     return file;
   }
 
-  /** A session of a graph whose weights are in the folder, with all cores. */
+  /** A session of a graph whose weights are in the folder, with all cores, for a few runs. */
   OrtSession session(ModelProto proto, String label) throws IOException {
-    return session(proto, threads, OrtSessionOptions.Optimization.ALL, label);
+    boolean copy = manifest().weights().sizeBytes() < COPY_MAX_BYTES;
+    return session(proto, threads, OrtSessionOptions.Optimization.ALL, copy, label);
   }
 
-  /** A session of a graph whose weights are in the folder. */
+  /** A session of a graph whose weights are in the folder, as an engine makes it. */
   OrtSession session(
       ModelProto proto, int intraOpThreads, OrtSessionOptions.Optimization level, String label)
       throws IOException {
+    return session(proto, intraOpThreads, level, true, label);
+  }
+
+  private OrtSession session(
+      ModelProto proto,
+      int intraOpThreads,
+      OrtSessionOptions.Optimization level,
+      boolean copy,
+      String label)
+      throws IOException {
+    Map<String, String> config = new HashMap<>(OrtSessionOptions.NO_OWN_QUANTIZATION);
+    if (!copy) {
+      config.put("session.disable_prepacking", "1");
+    }
     return OrtSession.open(
         OrtEnvironment.shared(),
         MemorySegment.ofArray(inFiles(proto).toByteArray()),
@@ -207,8 +240,8 @@ public final class SourceModel implements AutoCloseable {
             .withThreads(intraOpThreads, false)
             .withOptimization(level)
             .withExternalWeightsFolder(folder().toRealPath())
-            .withConfig(OrtSessionOptions.NO_OWN_QUANTIZATION)
-            .withCustomOps(customOps),
+            .withCustomOps(customOps)
+            .withConfig(config),
         label);
   }
 

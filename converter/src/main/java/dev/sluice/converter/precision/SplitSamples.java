@@ -111,7 +111,7 @@ final class SplitSamples {
 
   /** Asks the model for its answers to what is held out. */
   Holdout holdout() throws IOException {
-    try (OrtSession session = source.session(source.graph().model(), "the model in FP32")) {
+    try (OrtSession session = source.session(source.given().proto(), "the model in FP32")) {
       return Holdout.of(
           session,
           new SampleFeed(new HeldSamples(samples, source.arena()), heldOut, source.isBatched()),

@@ -22,7 +22,7 @@ import java.util.List;
 import java.util.Random;
 
 /** Writes small ONNX models for tests. */
-final class OnnxGraphs {
+public final class OnnxGraphs {
   private final GraphProto.Builder graph = GraphProto.newBuilder().setName("test");
   private final ModelProto.Builder model = ModelProto.newBuilder();
   private long irVersion = 8;
@@ -44,22 +44,22 @@ final class OnnxGraphs {
         .build();
   }
 
-  OnnxGraphs irVersion(long version) {
+  public OnnxGraphs irVersion(long version) {
     irVersion = version;
     return this;
   }
 
-  OnnxGraphs opset(long version) {
+  public OnnxGraphs opset(long version) {
     opset = version;
     return this;
   }
 
-  OnnxGraphs input(String name, ElementType type, Object... dims) {
+  public OnnxGraphs input(String name, ElementType type, Object... dims) {
     graph.addInput(ValueInfoProto.newBuilder().setName(name).setType(type(type, dims)));
     return this;
   }
 
-  OnnxGraphs output(String name, ElementType type, Object... dims) {
+  public OnnxGraphs output(String name, ElementType type, Object... dims) {
     graph.addOutput(ValueInfoProto.newBuilder().setName(name).setType(type(type, dims)));
     return this;
   }
@@ -77,7 +77,7 @@ final class OnnxGraphs {
   }
 
   /** A float initializer of seeded normal numbers, in raw form. */
-  OnnxGraphs weights(String name, long seed, long... dims) {
+  public OnnxGraphs weights(String name, long seed, long... dims) {
     int count = 1;
     TensorProto.Builder tensor = TensorProto.newBuilder().setName(name).setDataType(1);
     for (long dim : dims) {
@@ -119,7 +119,7 @@ final class OnnxGraphs {
   }
 
   /** An int64 initializer of one axis. */
-  OnnxGraphs numbers(String name, long... values) {
+  public OnnxGraphs numbers(String name, long... values) {
     TensorProto.Builder tensor =
         TensorProto.newBuilder().setName(name).setDataType(7).addDims(values.length);
     for (long value : values) {
@@ -128,12 +128,13 @@ final class OnnxGraphs {
     return initializer(tensor.build());
   }
 
-  OnnxGraphs initializer(TensorProto tensor) {
+  public OnnxGraphs initializer(TensorProto tensor) {
     graph.addInitializer(tensor);
     return this;
   }
 
-  OnnxGraphs node(String op, List<String> inputs, List<String> outputs, AttributeProto... attrs) {
+  public OnnxGraphs node(
+      String op, List<String> inputs, List<String> outputs, AttributeProto... attrs) {
     graph.addNode(
         NodeProto.newBuilder()
             .setOpType(op)
@@ -151,7 +152,7 @@ final class OnnxGraphs {
   }
 
   /** Operators of another domain than the standard's. */
-  OnnxGraphs domain(String name, long version) {
+  public OnnxGraphs domain(String name, long version) {
     model.addOpsetImport(OperatorSetIdProto.newBuilder().setDomain(name).setVersion(version));
     return this;
   }
@@ -167,7 +168,7 @@ final class OnnxGraphs {
   }
 
   /** A node of a name of its own, of {@code Operator} or {@code domain::Operator}. */
-  OnnxGraphs named(
+  public OnnxGraphs named(
       String name,
       String op,
       List<String> inputs,
@@ -211,7 +212,7 @@ final class OnnxGraphs {
     return named(name, "Constant", List.of(), List.of(output), value);
   }
 
-  static AttributeProto integer(String name, long value) {
+  public static AttributeProto integer(String name, long value) {
     return AttributeProto.newBuilder()
         .setName(name)
         .setType(AttributeProto.AttributeType.INT)
@@ -227,7 +228,7 @@ final class OnnxGraphs {
         .build();
   }
 
-  static AttributeProto text(String name, String value) {
+  public static AttributeProto text(String name, String value) {
     return AttributeProto.newBuilder()
         .setName(name)
         .setType(AttributeProto.AttributeType.STRING)
@@ -235,7 +236,7 @@ final class OnnxGraphs {
         .build();
   }
 
-  static AttributeProto integers(String name, Long... values) {
+  public static AttributeProto integers(String name, Long... values) {
     return AttributeProto.newBuilder()
         .setName(name)
         .setType(AttributeProto.AttributeType.INTS)
@@ -252,7 +253,7 @@ final class OnnxGraphs {
   }
 
   /** A subgraph. */
-  static AttributeProto body(String name, OnnxGraphs body) {
+  public static AttributeProto body(String name, OnnxGraphs body) {
     return AttributeProto.newBuilder()
         .setName(name)
         .setType(AttributeProto.AttributeType.GRAPH)
@@ -269,7 +270,7 @@ final class OnnxGraphs {
         .build();
   }
 
-  Path write(Path file) throws IOException {
+  public Path write(Path file) throws IOException {
     return Files.write(file, model().toByteArray());
   }
 

@@ -67,7 +67,7 @@ class OneCallerTest {
     Served served = Served.of(built);
     RunInputs read = RunInputs.read(List.of("x=" + file), served);
     Slow slow = new Slow(read.sources().getFirst());
-    RunInputs inputs = RunInputs.checked(Map.of("x", slow), served);
+    RunInputs inputs = RunInputs.checked(Map.of("x", slow), served, null);
     try (Engine engine = Engine.open(built, OneCaller.options(onCpu(), served, List.of(inputs)))) {
       assertThat(engine.maxBatch()).isEqualTo(2);
       Tensor y = PackageRun.of(engine, inputs, false).getFirst();
@@ -94,7 +94,7 @@ class OneCallerTest {
     }
     InputStage stage = served.stages().inputs().getFirst().stage();
     RowSource source = new RowSource.Images(0, stage, ImageFolder.of(many));
-    RunInputs inputs = RunInputs.checked(Map.of("x", source), served);
+    RunInputs inputs = RunInputs.checked(Map.of("x", source), served, null);
     return OneCaller.options(onCpu(), served, List.of(inputs)).maxBatch();
   }
 
@@ -116,7 +116,9 @@ class OneCallerTest {
     RunInputs two = RunInputs.read(List.of("x=" + file), served);
     assertThat(OneCaller.options(onCpu(), served, List.of(two)).maxBatch()).isEqualTo(2);
     Tensor wide = new Tensor(ElementType.FLOAT, Shape.of(9, 10 << 20), null, null);
-    RunInputs large = RunInputs.checked(Map.of("x", new RowSource.Arrays(0, wide)), served);
+    RunInputs large =
+        RunInputs.checked(
+            Map.of("x", new RowSource.Arrays(0, StoredTensor.of(wide))), served, null);
     assertThat(OneCaller.options(onCpu(), served, List.of(two, large)).maxBatch()).isEqualTo(3);
   }
 }
