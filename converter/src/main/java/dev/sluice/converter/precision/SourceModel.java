@@ -121,7 +121,7 @@ public final class SourceModel implements AutoCloseable {
    * @throws dev.sluice.converter.onnx.ModelException where a node can't be said there
    */
   void raiseOperatorSet() throws IOException {
-    Graph raised = new OpsetUpgrade(opened.file()).apply(graph, newWeights()).graph();
+    Graph raised = new OpsetUpgrade(opened.file(), OpsetUpgrade.OPSET).apply(graph, newWeights()).graph();
     if (raised != graph) {
       model = model.with(raised.model());
       graph = raised;
