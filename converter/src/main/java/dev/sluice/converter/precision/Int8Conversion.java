@@ -89,7 +89,12 @@ public final class Int8Conversion {
                   split.loss(holdout, TensorRtGraph.of(graph, some)));
             });
     Budget.Choice choice = budget.run(progress);
-    return finished(split, holdout, choice, layers(placement, choice, losses), histograms);
+    HalfAroundInt8.Typed tensorRt =
+        new HalfAroundInt8(source, options, split, holdout, progress)
+            .type(
+                TensorRtGraph.of(graph, recipe.with(choice.kept())), histograms, choice.losses());
+    return finished(
+        split, holdout, choice, tensorRt, layers(placement, choice, losses, tensorRt), histograms);
   }
 
   /** Corrects the biases, where that makes the worse of the two graphs better. */
@@ -142,13 +147,13 @@ public final class Int8Conversion {
       SplitSamples split,
       Holdout holdout,
       Budget.Choice choice,
+      HalfAroundInt8.Typed tensorRt,
       List<Manifest.Layer> layers,
       Map<String, Histogram> histograms)
       throws IOException {
     Graph graph = source.graph();
     Recipe chosen = recipe.with(choice.kept());
     Graph cpu = CpuGraph.of(graph, chosen);
-    Graph tensorRt = TensorRtGraph.of(graph, chosen);
     SpeedTrial.Times times = null;
     String fp32 = null;
     if (options.cpuGraph() == PrecisionOptions.CpuGraph.FP32) {
@@ -165,37 +170,36 @@ public final class Int8Conversion {
     return new Conversion(
         "int8",
         fp32 != null ? graph : cpu,
-        tensorRt,
+        tensorRt.graph(),
         (fp32 != null ? "FP32, " + fp32 : "INT8: " + times) + "; " + biases,
         layers,
         options.calibrator().text(),
         split.learntCount(),
         holdout.count(),
         fp32 != null ? split.loss(holdout, graph) : choice.losses().cpu(),
-        choice.losses().tensorRt(),
+        tensorRt.loss(),
         recipe.bounds(),
         histograms,
-        StrongTyping.problems(tensorRt, source.newWeights()),
+        StrongTyping.problems(tensorRt.graph(), source.newWeights()),
         times);
   }
 
-  private static List<Manifest.Layer> layers(
-      Placement placement, Budget.Choice choice, Map<String, Loss> losses) {
+  private List<Manifest.Layer> layers(
+      Placement placement,
+      Budget.Choice choice,
+      Map<String, Loss> losses,
+      HalfAroundInt8.Typed tensorRt) {
     List<Manifest.Layer> layers = new ArrayList<>();
     for (Layer layer : placement.layers()) {
-      boolean int8 = choice.kept().contains(layer.key());
+      double sqnrDb = losses.get(layer.key()).sqnrDb();
       layers.add(
-          new Manifest.Layer(
-              layer.name(),
-              layer.operator(),
-              int8 ? "int8" : "fp32",
-              int8 ? "within the bar" : choice.reasons().get(layer.key()),
-              losses.get(layer.key()).sqnrDb()));
+          choice.kept().contains(layer.key())
+              ? new Manifest.Layer(
+                  layer.name(), layer.operator(), "int8", "within the bar", sqnrDb)
+              : tensorRt.layer(layer, choice.reasons().get(layer.key()), sqnrDb));
     }
-    placement
-        .others()
-        .forEach((node, reason) ->
-            layers.add(new Manifest.Layer(node.name(), node.operator(), "fp32", reason, null)));
+    placement.others().forEach((node, why) -> layers.add(tensorRt.layer(node, why, null)));
+    layers.addAll(tensorRt.others(source.graph()));
     return layers;
   }
 }

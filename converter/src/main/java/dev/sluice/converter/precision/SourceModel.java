@@ -121,11 +121,20 @@ public final class SourceModel implements AutoCloseable {
    * @throws dev.sluice.converter.onnx.ModelException where a node can't be said there
    */
   void raiseOperatorSet() throws IOException {
-    Graph raised = new OpsetUpgrade(opened.file(), OpsetUpgrade.OPSET).apply(graph, newWeights()).graph();
+    Graph raised = raised(graph, OpsetUpgrade.OPSET);
     if (raised != graph) {
       model = model.with(raised.model());
       graph = raised;
     }
+  }
+
+  /**
+   * A graph over the constants of this model in a later operator set.
+   *
+   * @throws dev.sluice.converter.onnx.ModelException where a node can't be said there
+   */
+  Graph raised(Graph old, long to) throws IOException {
+    return new OpsetUpgrade(opened.file(), to).apply(old, newWeights()).graph();
   }
 
   /** The package. */
