@@ -31,8 +31,7 @@ final class LaterUpgrade {
   /** The axis of a DFT that names none, before version 20. */
   private static final long DFT_AXIS = 1;
 
-  private static final Map<String, String> MODES =
-      Map.of("bilinear", "linear", "bicubic", "cubic");
+  private static final Map<String, String> MODES = Map.of("bilinear", "linear", "bicubic", "cubic");
 
   private LaterUpgrade() {}
 
@@ -77,13 +76,13 @@ final class LaterUpgrade {
       mended.addInput(""); // the length, which is the signal's own
     }
     long axis = Attributes.integer(node, "axis", DFT_AXIS);
-    return mended.addInput(parts.constant(node, "axis", Numbers.tensor("", List.of(), axis)))
+    return mended
+        .addInput(parts.constant(node, "axis", Numbers.tensor("", List.of(), axis)))
         .build();
   }
 
   /** Repeats the parameters of each group for each channel in it. */
-  static List<NodeProto> groups(NodeProto node, Scope scope, NewNodes parts)
-      throws OpsetException {
+  static List<NodeProto> groups(NodeProto node, Scope scope, NewNodes parts) throws OpsetException {
     OnnxModel.Value input = scope.ranked(node.getInput(0));
     long channels = input == null || !input.isRanked() ? -1 : input.dims().get(1).extent();
     if (channels < 0) {

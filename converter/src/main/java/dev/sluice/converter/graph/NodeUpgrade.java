@@ -86,7 +86,11 @@ final class NodeUpgrade {
           rule("DFT", 20, NodeUpgrade::fourier, "takes its axis as an input"),
           entry("DynamicSlice", List.of(renamed("Slice"))),
           rule("Dropout", 12, NodeUpgrade::dropout, "takes its ratio as an input"),
-          rule("GridSample", 20, (_, node) -> List.of(LaterUpgrade.grid(node)), "calls its mode otherwise"),
+          rule(
+              "GridSample",
+              20,
+              (_, node) -> List.of(LaterUpgrade.grid(node)),
+              "calls its mode otherwise"),
           rule("GroupNormalization", 21, NodeUpgrade::groups, "scales each channel"),
           entry("Hardmax", List.of(FLATTENED)),
           entry("LogSoftmax", List.of(FLATTENED)),
@@ -103,7 +107,11 @@ final class NodeUpgrade {
           entry("ReduceSum", List.of(AXES)),
           entry("ReduceSumSquare", List.of(LATER_AXES)),
           rule("Resize", 13, NodeUpgrade::resize, "says how it takes elements"),
-          rule("RoiAlign", 16, (_, node) -> List.of(LaterUpgrade.align(node)), "says where pixels are"),
+          rule(
+              "RoiAlign",
+              16,
+              (_, node) -> List.of(LaterUpgrade.align(node)),
+              "says where pixels are"),
           rule("Scan", 9, NodeUpgrade::scan, "goes over its batch and its axis apart"),
           entry("Scatter", List.of(renamed("ScatterElements"))),
           rule("Slice", 10, NodeUpgrade::slice, "takes its bounds as inputs"),
@@ -112,7 +120,8 @@ final class NodeUpgrade {
               "Split",
               List.of(
                   new Rule(13, NodeUpgrade::split, "takes its extents as an input"),
-                  new Rule(18, (_, node) -> List.of(LaterUpgrade.split(node)), "counts its outputs"))),
+                  new Rule(
+                      18, (_, node) -> List.of(LaterUpgrade.split(node)), "counts its outputs"))),
           entry("Squeeze", List.of(AXES)),
           rule("TopK", 10, NodeUpgrade::topK, "takes its k as an input"),
           entry("Unsqueeze", List.of(AXES)),
@@ -150,8 +159,7 @@ final class NodeUpgrade {
     this.parts = new NewNodes(names);
   }
 
-  private static Map.Entry<String, List<Rule>> rule(
-      String op, long since, Step step, String what) {
+  private static Map.Entry<String, List<Rule>> rule(String op, long since, Step step, String what) {
     return entry(op, List.of(new Rule(since, step, what)));
   }
 

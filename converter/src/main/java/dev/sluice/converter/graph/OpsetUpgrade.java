@@ -23,14 +23,15 @@ import java.util.TreeMap;
  * Raises the default operator set of a model: to version {@value #OPSET}, from which on
  * QuantizeLinear and DequantizeLinear can have a scale for each channel, to {@value #HALF_SCALES},
  * from which on these have scales of 16 bits, or to {@value #BRAIN_LAYERS}, from which on
- * convolutions, pools and more have BFLOAT16. Nodes whose form or meaning is another there, by the ONNX standard's change log (github.com/onnx/onnx,
- * docs/Changelog.md), are changed so that they do what they did, see {@link NodeUpgrade}, those of
- * subgraphs included. Other domains stay as they are, and so do models of this version and later.
- * Where constants were folded ahead, more shapes are known, and fewer nodes have to be added.
+ * convolutions, pools and more have BFLOAT16. Nodes whose form or meaning is another there, by the
+ * ONNX standard's change log (github.com/onnx/onnx, docs/Changelog.md), are changed so that they do
+ * what they did, see {@link NodeUpgrade}, those of subgraphs included. Other domains stay as they
+ * are, and so do models of this version and later. Where constants were folded ahead, more shapes
+ * are known, and fewer nodes have to be added.
  *
- * <p>The version of the intermediate representation goes up with it. Before
- * version 4 each constant is listed as an input, too, which from there on would make it one that
- * callers can override; so these inputs go.
+ * <p>The version of the intermediate representation goes up with it. Before version 4 each constant
+ * is listed as an input, too, which from there on would make it one that callers can override; so
+ * these inputs go.
  *
  * <p>Thread safety: immutable.
  */
@@ -176,7 +177,8 @@ public final class OpsetUpgrade implements Rewrite {
 
     private GraphProto upgraded(GraphProto old, Scope scope, long opset)
         throws OpsetException, IOException {
-      NodeUpgrade upgrade = new NodeUpgrade(to, scope, changes::add, taken, names::freshName, weights);
+      NodeUpgrade upgrade =
+          new NodeUpgrade(to, scope, changes::add, taken, names::freshName, weights);
       GraphProto.Builder upgraded = old.toBuilder().clearNode();
       for (NodeProto each : old.getNodeList()) {
         check(each, opset);

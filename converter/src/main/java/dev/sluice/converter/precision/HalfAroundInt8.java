@@ -65,6 +65,25 @@ final class HalfAroundInt8 {
    * @param whyNone why nothing is in FP16; null where something may be
    */
   record Typed(Graph graph, Loss loss, Map<String, String> reasons, String whyNone) {
+    /** What the whole has beside INT8, in words. */
+    String note() {
+      return "TensorRT's has "
+          + (whyNone == null ? "FP16" : "FP32")
+          + " beside INT8"
+          + (whyNone == null ? "" : ", since FP16 is not possible: " + whyNone);
+    }
+
+    /** A layer that has INT8. */
+    Manifest.Layer int8(Layer layer, double sqnrDb) {
+      String why = reasons.get(layer.key());
+      return new Manifest.Layer(
+          layer.name(),
+          layer.operator(),
+          "int8",
+          "within the bar" + (why == null ? "" : "; what it gives is FP32: it " + why),
+          sqnrDb);
+    }
+
     /** The precision of a layer that has not INT8, and why it has no other. */
     Manifest.Layer layer(Layer layer, String whyNotInt8, Double sqnrDb) {
       String why = whyNone == null ? reasons.get(layer.key()) : whyNone;
@@ -72,8 +91,7 @@ final class HalfAroundInt8 {
           layer.name(),
           layer.operator(),
           why == null ? "fp16" : "fp32",
-          whyNotInt8
-              + (why == null || why.equals(HalfChoice.EXCLUDED) ? "" : "; not FP16: " + why),
+          whyNotInt8 + (why == null || why.equals(HalfChoice.EXCLUDED) ? "" : "; not FP16: " + why),
           sqnrDb);
     }
 
@@ -104,8 +122,7 @@ final class HalfAroundInt8 {
    * @param observed the tensors that were
    * @param losses of the graphs as they are
    */
-  Typed type(Graph int8, Map<String, Histogram> observed, Budget.Losses losses)
-      throws IOException {
+  Typed type(Graph int8, Map<String, Histogram> observed, Budget.Losses losses) throws IOException {
     try {
       Graph raised = source.raised(int8, OpsetUpgrade.HALF_SCALES);
       Map<String, String> kept = HalfChoice.excluded(raised, options);

@@ -140,7 +140,8 @@ final class HalfChoice {
     Map<String, String> given = new LinkedHashMap<>();
     reasons.forEach((group, reason) -> {
       List<String> nodes = groups.get(group);
-      String with = nodes.size() == 1 ? "" : ", judged with its neighbours, " + nodes.size() + " in all";
+      String with =
+          nodes.size() == 1 ? "" : ", judged with its neighbours, " + nodes.size() + " in all";
       nodes.forEach(node -> given.put(node, reason + with));
     });
     return given;

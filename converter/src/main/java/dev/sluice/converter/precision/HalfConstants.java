@@ -108,8 +108,8 @@ final class HalfConstants {
   }
 
   /**
-   * What is wrong with the scale of a DequantizeLinear in the type, as {@link #problem(String)}: its
-   * largest number must be one of the type, too.
+   * What is wrong with the scale of a DequantizeLinear in the type, as {@link #problem(String)}:
+   * its largest number must be one of the type, too.
    */
   String stepProblem(String value) {
     return stepsOverflow(value)

@@ -19,7 +19,8 @@ import java.util.Set;
 /**
  * Brings a model in FP32 to INT8: observes its tensors on samples, picks their bounds, measures
  * what each layer loses on samples that were held out, and gives layers back to FP32 until the
- * whole is within a bar.
+ * whole is within a bar. What is not INT8 in TensorRT's graph gets FP16 then, see {@link
+ * HalfAroundInt8}.
  *
  * <p>Thread safety: used by one thread.
  */
@@ -91,8 +92,7 @@ public final class Int8Conversion {
     Budget.Choice choice = budget.run(progress);
     HalfAroundInt8.Typed tensorRt =
         new HalfAroundInt8(source, options, split, holdout, progress)
-            .type(
-                TensorRtGraph.of(graph, recipe.with(choice.kept())), histograms, choice.losses());
+            .type(TensorRtGraph.of(graph, recipe.with(choice.kept())), histograms, choice.losses());
     return finished(
         split, holdout, choice, tensorRt, layers(placement, choice, losses, tensorRt), histograms);
   }
@@ -171,7 +171,11 @@ public final class Int8Conversion {
         "int8",
         fp32 != null ? graph : cpu,
         tensorRt.graph(),
-        (fp32 != null ? "FP32, " + fp32 : "INT8: " + times) + "; " + biases,
+        (fp32 != null ? "FP32, " + fp32 : "INT8: " + times)
+            + "; "
+            + biases
+            + "; "
+            + tensorRt.note(),
         layers,
         options.calibrator().text(),
         split.learntCount(),
@@ -194,8 +198,7 @@ public final class Int8Conversion {
       double sqnrDb = losses.get(layer.key()).sqnrDb();
       layers.add(
           choice.kept().contains(layer.key())
-              ? new Manifest.Layer(
-                  layer.name(), layer.operator(), "int8", "within the bar", sqnrDb)
+              ? tensorRt.int8(layer, sqnrDb)
               : tensorRt.layer(layer, choice.reasons().get(layer.key()), sqnrDb));
     }
     placement.others().forEach((node, why) -> layers.add(tensorRt.layer(node, why, null)));

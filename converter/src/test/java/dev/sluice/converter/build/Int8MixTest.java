@@ -131,7 +131,12 @@ class Int8MixTest {
         .node("Relu", List.of("c0"), List.of("r0"))
         .node("Conv", List.of("r0", "w1"), List.of("c1"))
         .node("Sigmoid", List.of("c1"), List.of("s"))
-        .node("ReduceMean", List.of("s"), List.of("y"), integers("axes", 2L, 3L), integer("keepdims", 0));
+        .node(
+            "ReduceMean",
+            List.of("s"),
+            List.of("y"),
+            integers("axes", 2L, 3L),
+            integer("keepdims", 0));
   }
 
   private static final CalibrationSource IMAGES = normal(1, Shape.of(1, 3, 8, 8));
@@ -157,13 +162,13 @@ class Int8MixTest {
             "ReduceMean h,INT64>h",
             "Cast h>f");
     assertThat(built.conversion().tensorRtProblems()).isEmpty();
-    assertThat(precisions(built)).containsExactly(Map.entry("Conv0", "int8"), Map.entry("Conv2", "int8"));
+    assertThat(precisions(built))
+        .containsExactly(Map.entry("Conv0", "int8"), Map.entry("Conv2", "int8"));
     assertThat(built.conversion().tensorRtLoss().sqnrDb()).isGreaterThan(25);
     Graph cpu;
     try (SluicePackage opened = PackageReader.open(folder.resolve("int8.sluice"))) {
       cpu =
-          Graph.of(
-              ModelProto.parseFrom(opened.graph(Manifest.CPU).toArray(ValueLayout.JAVA_BYTE)));
+          Graph.of(ModelProto.parseFrom(opened.graph(Manifest.CPU).toArray(ValueLayout.JAVA_BYTE)));
     }
     assertThat(cpu.opset()).as("of the graph for the CPU").isLessThan(19);
   }
@@ -236,6 +241,9 @@ class Int8MixTest {
             "Cast h>f");
     assertThat(built.conversion().tensorRtProblems()).isEmpty();
     assertThat(precisions(built).values()).containsOnly("int8");
+    assertThat(built.conversion().layers().get(1).reason())
+        .startsWith("within the bar; what it gives is FP32: it takes '")
+        .endsWith("', whose scale is none of FLOAT16");
   }
 
   @Test
@@ -273,11 +281,7 @@ class Int8MixTest {
             .output("y", ElementType.FLOAT, "N", 32)
             .weights("w0", 1, 32, 32)
             .initializer(
-                TensorProto.newBuilder()
-                    .setName("far")
-                    .setDataType(1)
-                    .addFloatData(4000)
-                    .build())
+                TensorProto.newBuilder().setName("far").setDataType(1).addFloatData(4000).build())
             .node("MatMul", List.of("x", "w0"), List.of("h"))
             .named("away", "Add", List.of("h", "far"), List.of("a"))
             .named("back", "Sub", List.of("a", "far"), List.of("y"));
@@ -302,7 +306,14 @@ class Int8MixTest {
   void randomNetworksAreWellTyped(long seed) throws Exception {
     OnnxGraphs grown = new RandomGraphsTest.Network(seed).grown();
     long[] dims =
-        grown.model().getGraph().getInput(0).getType().getTensorType().getShape().getDimList()
+        grown
+            .model()
+            .getGraph()
+            .getInput(0)
+            .getType()
+            .getTensorType()
+            .getShape()
+            .getDimList()
             .stream()
             .mapToLong(TensorShapeProto.Dimension::getDimValue)
             .toArray();

@@ -59,8 +59,7 @@ class LaterUpgradeTest {
     PlainTensor x = normal(SEED, 2, 4, 6);
     PlainTensor image = normal(SEED, 1, 2, 8, 8);
     List<OperatorCase> cases = new ArrayList<>();
-    for (String op :
-        List.of("L1", "L2", "LogSumExp", "Max", "Mean", "Min", "Prod", "SumSquare")) {
+    for (String op : List.of("L1", "L2", "LogSumExp", "Max", "Mean", "Min", "Prod", "SumSquare")) {
       versions(13, 18)
           .forEach(version ->
               cases.add(

@@ -214,6 +214,13 @@ class PrecisionBuilderTest {
     assertThat(built.conversion().tensorRtLoss().sqnrDb()).isBetween(30.0, 120.0);
     assertThat(operators(graph(Manifest.CPU))).doesNotContain("Cast");
     assertThat(operators(graph(Manifest.TENSORRT))).contains("Cast");
+    // BF16 has convolutions from operator set 22 on, to which TensorRT's graph alone is raised.
+    assertThat(built.conversion().layers())
+        .filteredOn(layer -> layer.op().equals("Conv"))
+        .hasSize(4)
+        .allMatch(layer -> layer.precision().equals(precision));
+    assertThat(built.manifest().graphs().get(Manifest.TENSORRT).opset())
+        .isEqualTo(precision.equals("bf16") ? 22 : built.conversion().cpu().opset());
     assertThat(folder.resolve("report/report.html")).content().contains("30");
     // The golden samples are the source's, and the engine runs them when it opens.
     assertThat(built.manifest().golden()).isNotEmpty();
