@@ -300,6 +300,33 @@ class Int8MixTest {
         .startsWith("given back to hold 25dB");
   }
 
+  /** Statistics that somebody takes are not there from operator set 14 on. */
+  @Test
+  void aModelThatCantBeRaisedKeepsItsRestInFp32() throws Exception {
+    OnnxGraphs graph =
+        new OnnxGraphs()
+            .opset(13)
+            .input("x", ElementType.FLOAT, "N", 32)
+            .output("y", ElementType.FLOAT, "N", 32)
+            .output("mean", ElementType.FLOAT, 32)
+            .weights("w0", 1, 32, 32)
+            .weights("a", 2, 32)
+            .weights("b", 3, 32)
+            .weights("m", 4, 32)
+            .positive("v", 5, 32)
+            .node("MatMul", List.of("x", "w0"), List.of("h"))
+            .node("Tanh", List.of("h"), List.of("t"))
+            .node(
+                "BatchNormalization",
+                List.of("t", "a", "b", "m", "v"),
+                List.of("y", "mean", "var", "saved", "kept"));
+    PrecisionBuilder.Built built = int8(graph, normal(1, Shape.of(1, 32)), ANY);
+    assertThat(precisions(built)).containsEntry("MatMul0", "int8");
+    assertThat(typed(tensorRt())).contains("Tanh f>f").noneMatch(line -> line.contains("h>h"));
+    assertThat(built.manifest().precision().reason())
+        .contains("FP32 beside INT8, since FP16 is not possible: ", "its statistics 'mean' taken");
+  }
+
   /** No Cast parts a layer from what is dequantized for it, and nothing is refused. */
   @ParameterizedTest
   @MethodSource("dev.sluice.converter.build.RandomGraphsTest#seeds")
