@@ -11,10 +11,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 
 /**
- * Makes of a node of operator set 7 to 12 those that do the same in operator set 13.
+ * Makes of a node of operator set 7 to 21 those that do the same in a later one, up to 22: a step
+ * for each version in which the operator changed. Up to 13 these are:
  *
  * <ul>
  *   <li>Bounds, pads, axes and the like were attributes and are inputs: small constants.
@@ -27,6 +29,8 @@ import java.util.function.UnaryOperator;
  *       Resize see {@link ResizeUpgrade}, for Scan see {@link ScanUpgrade}.
  * </ul>
  *
+ * <p>For what changed after 13 see {@link LaterUpgrade}.
+ *
  * <p>What changed for all other operators are the types that they take, of which none was lost that
  * ONNX Runtime computes with.
  *
@@ -36,7 +40,7 @@ final class NodeUpgrade {
   /**
    * What is done with an operator.
    *
-   * @param since the version from which on a node has the form and the meaning of 13 already
+   * @param since the version that brought the form and the meaning that a node gets
    * @param what was done, in words
    */
   private record Rule(long since, Step step, String what) {}
@@ -49,6 +53,8 @@ final class NodeUpgrade {
 
   private static final Rule AXES =
       new Rule(13, (upgrade, node) -> upgrade.asInput(node, "axes"), "takes its axes as an input");
+
+  private static final Rule LATER_AXES = new Rule(18, AXES.step(), AXES.what());
 
   private static final Rule FLATTENED =
       new Rule(13, NodeUpgrade::softmax, "goes over the elements that it did");
@@ -67,30 +73,63 @@ final class NodeUpgrade {
           "Scale",
           "ScaledTanh");
 
-  private static final Map<String, Rule> RULES =
+  /** The steps of an operator, the earliest version first. */
+  private static final Map<String, List<Rule>> RULES =
       Map.ofEntries(
-          entry("BatchNormalization", new Rule(9, NodeUpgrade::norm, "lost its form by element")),
-          entry("Clip", new Rule(11, NodeUpgrade::clip, "takes its bounds as inputs")),
-          entry("DequantizeLinear", QUANTIZATION),
-          entry("DynamicSlice", renamed("Slice")),
-          entry("Dropout", new Rule(12, NodeUpgrade::dropout, "takes its ratio as an input")),
-          entry("Hardmax", FLATTENED),
-          entry("LogSoftmax", FLATTENED),
-          entry("Pad", new Rule(11, NodeUpgrade::pad, "takes its pads as an input")),
-          entry("QuantizeLinear", QUANTIZATION),
-          entry("ReduceSum", AXES),
-          entry("Resize", new Rule(13, NodeUpgrade::resize, "says how it takes elements")),
-          entry("Scan", new Rule(9, NodeUpgrade::scan, "goes over its batch and its axis apart")),
-          entry("Scatter", renamed("ScatterElements")),
-          entry("Slice", new Rule(10, NodeUpgrade::slice, "takes its bounds as inputs")),
-          entry("Softmax", FLATTENED),
-          entry("Split", new Rule(13, NodeUpgrade::split, "takes its extents as an input")),
-          entry("Squeeze", AXES),
-          entry("TopK", new Rule(10, NodeUpgrade::topK, "takes its k as an input")),
-          entry("Unsqueeze", AXES),
-          entry("Upsample", new Rule(10, NodeUpgrade::upsample, "became Resize")));
+          entry(
+              "BatchNormalization",
+              List.of(
+                  new Rule(9, NodeUpgrade::norm, "lost its form by element"),
+                  new Rule(14, NodeUpgrade::statistics, "gives no statistics"))),
+          rule("Clip", 11, NodeUpgrade::clip, "takes its bounds as inputs"),
+          entry("DequantizeLinear", List.of(QUANTIZATION)),
+          rule("DFT", 20, NodeUpgrade::fourier, "takes its axis as an input"),
+          entry("DynamicSlice", List.of(renamed("Slice"))),
+          rule("Dropout", 12, NodeUpgrade::dropout, "takes its ratio as an input"),
+          rule(
+              "GridSample",
+              20,
+              (_, node) -> List.of(LaterUpgrade.grid(node)),
+              "calls its mode otherwise"),
+          rule("GroupNormalization", 21, NodeUpgrade::groups, "scales each channel"),
+          entry("Hardmax", List.of(FLATTENED)),
+          entry("LogSoftmax", List.of(FLATTENED)),
+          rule("Pad", 11, NodeUpgrade::pad, "takes its pads as an input"),
+          entry("QuantizeLinear", List.of(QUANTIZATION)),
+          entry("ReduceL1", List.of(LATER_AXES)),
+          entry("ReduceL2", List.of(LATER_AXES)),
+          entry("ReduceLogSum", List.of(LATER_AXES)),
+          entry("ReduceLogSumExp", List.of(LATER_AXES)),
+          entry("ReduceMax", List.of(LATER_AXES)),
+          entry("ReduceMean", List.of(LATER_AXES)),
+          entry("ReduceMin", List.of(LATER_AXES)),
+          entry("ReduceProd", List.of(LATER_AXES)),
+          entry("ReduceSum", List.of(AXES)),
+          entry("ReduceSumSquare", List.of(LATER_AXES)),
+          rule("Resize", 13, NodeUpgrade::resize, "says how it takes elements"),
+          rule(
+              "RoiAlign",
+              16,
+              (_, node) -> List.of(LaterUpgrade.align(node)),
+              "says where pixels are"),
+          rule("Scan", 9, NodeUpgrade::scan, "goes over its batch and its axis apart"),
+          entry("Scatter", List.of(renamed("ScatterElements"))),
+          rule("Slice", 10, NodeUpgrade::slice, "takes its bounds as inputs"),
+          entry("Softmax", List.of(FLATTENED)),
+          entry(
+              "Split",
+              List.of(
+                  new Rule(13, NodeUpgrade::split, "takes its extents as an input"),
+                  new Rule(
+                      18, (_, node) -> List.of(LaterUpgrade.split(node)), "counts its outputs"))),
+          entry("Squeeze", List.of(AXES)),
+          rule("TopK", 10, NodeUpgrade::topK, "takes its k as an input"),
+          entry("Unsqueeze", List.of(AXES)),
+          rule("Upsample", 10, NodeUpgrade::upsample, "became Resize"));
 
+  private final long to;
   private final Scope scope;
+  private final Consumer<String> changes;
   private final Set<String> taken;
   private final NewWeights weights;
   private final NewNodes parts;
@@ -98,16 +137,30 @@ final class NodeUpgrade {
   /**
    * Changes nodes of one graph or subgraph.
    *
+   * @param to the version that they get
    * @param scope what is known of the values that they take
+   * @param changes takes what was done with a node, in words
    * @param taken values that some node takes or that a graph gives
    * @param names makes a name that no value has of one that is wished for
    * @param weights finds the bytes of constants
    */
-  NodeUpgrade(Scope scope, Set<String> taken, UnaryOperator<String> names, NewWeights weights) {
+  NodeUpgrade(
+      long to,
+      Scope scope,
+      Consumer<String> changes,
+      Set<String> taken,
+      UnaryOperator<String> names,
+      NewWeights weights) {
+    this.to = to;
     this.scope = scope;
+    this.changes = changes;
     this.taken = taken;
     this.weights = weights;
     this.parts = new NewNodes(names);
+  }
+
+  private static Map.Entry<String, List<Rule>> rule(String op, long since, Step step, String what) {
+    return entry(op, List.of(new Rule(since, step, what)));
   }
 
   private static Rule renamed(String op) {
@@ -115,29 +168,49 @@ final class NodeUpgrade {
         13, (_, node) -> List.of(node.toBuilder().setOpType(op).build()), "became " + op);
   }
 
-  /** Whether a node's form or meaning may be another in version 13. */
-  static boolean isNeeded(NodeProto node, long opset) {
-    Rule rule = RULES.get(node.getOpType());
-    return Graph.isStandard(node)
-        && (rule == null ? REMOVED.contains(node.getOpType()) : opset < rule.since());
+  /** The next change of a node's form or meaning; null where there is none up to a version. */
+  private static Rule next(NodeProto node, long from, long to) {
+    return !Graph.isStandard(node)
+        ? null
+        : RULES.getOrDefault(node.getOpType(), List.of()).stream()
+            .filter(rule -> from < rule.since() && rule.since() <= to)
+            .findFirst()
+            .orElse(null);
   }
 
-  /** What was done with a node whose place others have taken, in words. */
-  static String change(NodeProto node) {
-    return OnnxModel.describe(node) + " " + RULES.get(node.getOpType()).what();
+  /** Whether a node's form or meaning may be another in a later version. */
+  static boolean isNeeded(NodeProto node, long from, long to) {
+    return isRemoved(node) || next(node, from, to) != null;
+  }
+
+  private static boolean isRemoved(NodeProto node) {
+    return Graph.isStandard(node) && REMOVED.contains(node.getOpType());
   }
 
   /**
-   * The nodes that take the place of one that needs it, in an order in which they can run; it alone
-   * where it does the same as it is.
+   * The nodes that take the place of one, in an order in which they can run; it alone where it does
+   * the same as it is.
    *
+   * @param from the version that it has
    * @throws OpsetException when there are none
    */
-  List<NodeProto> nodes(NodeProto node) throws OpsetException, IOException {
-    if (REMOVED.contains(node.getOpType())) {
+  List<NodeProto> nodes(NodeProto node, long from) throws OpsetException, IOException {
+    if (isRemoved(node)) {
       throw new OpsetException(node, "is an experiment that the standard dropped");
     }
-    return RULES.get(node.getOpType()).step().nodes(this, node);
+    Rule rule = next(node, from, to);
+    if (rule == null) {
+      return List.of(node);
+    }
+    List<NodeProto> nodes = new ArrayList<>();
+    List<NodeProto> step = rule.step().nodes(this, node);
+    if (!step.equals(List.of(node))) {
+      changes.accept(OnnxModel.describe(node) + " " + rule.what());
+    }
+    for (NodeProto each : step) {
+      nodes.addAll(nodes(each, rule.since()));
+    }
+    return nodes;
   }
 
   /** The constants that the new nodes take. */
@@ -320,5 +393,17 @@ final class NodeUpgrade {
     // It has no statistics as further outputs: ONNX Runtime gives none by element.
     nodes.addAll(flattened(node, mended, 1));
     return nodes;
+  }
+
+  private List<NodeProto> statistics(NodeProto node) throws OpsetException {
+    return List.of(LaterUpgrade.norm(node, taken));
+  }
+
+  private List<NodeProto> fourier(NodeProto node) {
+    return List.of(LaterUpgrade.fourier(node, parts));
+  }
+
+  private List<NodeProto> groups(NodeProto node) throws OpsetException {
+    return LaterUpgrade.groups(node, scope, parts);
   }
 }

@@ -14,28 +14,40 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Set;
+import java.util.TreeMap;
 
 /**
- * Raises the default operator set of a model to version {@value #OPSET}, from which on
- * QuantizeLinear and DequantizeLinear can have a scale for each channel. Nodes whose form or
- * meaning is another there, by the ONNX standard's change log (github.com/onnx/onnx,
- * docs/Changelog.md), are changed so that they do what they did, see {@link NodeUpgrade}, those of
- * subgraphs included. Other domains stay as they are, and so do models of this version and later.
- * Where constants were folded ahead, more shapes are known, and fewer nodes have to be added.
+ * Raises the default operator set of a model: to version {@value #OPSET}, from which on
+ * QuantizeLinear and DequantizeLinear can have a scale for each channel, to {@value #HALF_SCALES},
+ * from which on these have scales of 16 bits, or to {@value #BRAIN_LAYERS}, from which on
+ * convolutions, pools and more have BFLOAT16. Nodes whose form or meaning is another there, by the
+ * ONNX standard's change log (github.com/onnx/onnx, docs/Changelog.md), are changed so that they do
+ * what they did, see {@link NodeUpgrade}, those of subgraphs included. Other domains stay as they
+ * are, and so do models of this version and later. Where constants were folded ahead, more shapes
+ * are known, and fewer nodes have to be added.
  *
- * <p>The version of the intermediate representation goes up to {@value #IR_VERSION} with it. Before
- * version 4 each constant is listed as an input, too, which from there on would make it one that
- * callers can override; so these inputs go.
+ * <p>The version of the intermediate representation goes up with it. Before version 4 each constant
+ * is listed as an input, too, which from there on would make it one that callers can override; so
+ * these inputs go.
  *
  * <p>Thread safety: immutable.
  */
 public final class OpsetUpgrade implements Rewrite {
-  /** The version that models have afterwards, if not a later one. */
+  /** The first version with scales by channel. */
   public static final long OPSET = 13;
 
-  /** The version of the intermediate representation that came with it. */
-  private static final long IR_VERSION = 7;
+  /** The first version with scales of 16 bits. */
+  public static final long HALF_SCALES = 19;
+
+  /** The first version with a Conv of BFLOAT16; none later is raised to. */
+  public static final long BRAIN_LAYERS = 22;
+
+  /** The versions of the intermediate representation that came with versions from here on. */
+  private static final NavigableMap<Long, Long> IR_VERSIONS =
+      new TreeMap<>(Map.of(13L, 7L, 15L, 8L, 19L, 9L, 21L, 10L));
 
   /** Since this version constants need not be listed as inputs. */
   private static final long IR_WITHOUT_CONSTANT_INPUTS = 4;
@@ -44,19 +56,27 @@ public final class OpsetUpgrade implements Rewrite {
   private static final long LOWEST_OPSET = 7;
 
   private final Path file;
+  private final long to;
 
   /**
    * The rewrite for a model.
    *
    * @param file the model, for messages
+   * @param to the version that it has afterwards, if not a later one: {@value #OPSET} to {@value
+   *     #BRAIN_LAYERS}
+   * @throws IllegalArgumentException for another version
    */
-  public OpsetUpgrade(Path file) {
+  public OpsetUpgrade(Path file, long to) {
+    if (to < OPSET || to > BRAIN_LAYERS) {
+      throw new IllegalArgumentException("models are not raised to operator set " + to);
+    }
     this.file = file;
+    this.to = to;
   }
 
   @Override
   public String name() {
-    return "operator set " + OPSET;
+    return "operator set " + to;
   }
 
   /**
@@ -67,7 +87,7 @@ public final class OpsetUpgrade implements Rewrite {
    */
   @Override
   public Result apply(Graph graph, NewWeights weights) throws IOException {
-    if (graph.opset() >= OPSET) {
+    if (graph.opset() >= to) {
       return new Result(graph, List.of());
     }
     try {
@@ -85,17 +105,21 @@ public final class OpsetUpgrade implements Rewrite {
         "the operator set can't be raised from "
             + graph.opset()
             + " to "
-            + OPSET
+            + to
             + ": "
             + problem
             + "; export the model with operator set "
-            + OPSET
+            + to
             + " or later",
         cause);
   }
 
+  private static boolean isDefault(OperatorSetIdProto set) {
+    return set.getDomain().isEmpty() || set.getDomain().equals("ai.onnx");
+  }
+
   /** What is done for one model. */
-  private static final class Run {
+  private final class Run {
     private final Graph graph;
     private final NewWeights weights;
     private final GraphEdit names;
@@ -117,7 +141,7 @@ public final class OpsetUpgrade implements Rewrite {
 
     Result result() throws OpsetException, IOException {
       ModelProto old = graph.model();
-      changes.add("raised the operator set from " + graph.opset() + " to " + OPSET);
+      changes.add("raised the operator set from " + graph.opset() + " to " + to);
       GraphProto.Builder main =
           upgraded(old.getGraph(), Scope.of(graph), graph.opset()).toBuilder();
       if (old.getIrVersion() < IR_WITHOUT_CONSTANT_INPUTS) {
@@ -129,7 +153,7 @@ public final class OpsetUpgrade implements Rewrite {
       ModelProto.Builder model =
           old.toBuilder()
               .setGraph(main.clearValueInfo())
-              .setIrVersion(Math.max(old.getIrVersion(), IR_VERSION))
+              .setIrVersion(Math.max(old.getIrVersion(), IR_VERSIONS.floorEntry(to).getValue()))
               .clearOpsetImport()
               .addAllOpsetImport(imports(old.getOpsetImportList()))
               .clearFunctions();
@@ -139,35 +163,27 @@ public final class OpsetUpgrade implements Rewrite {
       return new Result(Graph.of(model.build(), graph.customOps()), changes);
     }
 
-    private static List<OperatorSetIdProto> imports(List<OperatorSetIdProto> old) {
+    private List<OperatorSetIdProto> imports(List<OperatorSetIdProto> old) {
       List<OperatorSetIdProto> imports = new ArrayList<>();
       for (OperatorSetIdProto set : old) {
-        boolean raised = isDefault(set) && set.getVersion() < OPSET;
-        imports.add(raised ? set.toBuilder().setVersion(OPSET).build() : set);
+        boolean raised = isDefault(set) && set.getVersion() < to;
+        imports.add(raised ? set.toBuilder().setVersion(to).build() : set);
       }
-      if (imports.stream().noneMatch(Run::isDefault)) {
-        imports.add(OperatorSetIdProto.newBuilder().setVersion(OPSET).build());
+      if (imports.stream().noneMatch(OpsetUpgrade::isDefault)) {
+        imports.add(OperatorSetIdProto.newBuilder().setVersion(to).build());
       }
       return imports;
     }
 
-    private static boolean isDefault(OperatorSetIdProto set) {
-      return set.getDomain().isEmpty() || set.getDomain().equals("ai.onnx");
-    }
-
     private GraphProto upgraded(GraphProto old, Scope scope, long opset)
         throws OpsetException, IOException {
-      NodeUpgrade upgrade = new NodeUpgrade(scope, taken, names::freshName, weights);
+      NodeUpgrade upgrade =
+          new NodeUpgrade(to, scope, changes::add, taken, names::freshName, weights);
       GraphProto.Builder upgraded = old.toBuilder().clearNode();
       for (NodeProto each : old.getNodeList()) {
         check(each, opset);
         NodeProto node = inside(each, scope, opset);
-        List<NodeProto> nodes =
-            NodeUpgrade.isNeeded(node, opset) ? upgrade.nodes(node) : List.of(node);
-        if (!nodes.equals(List.of(node))) {
-          changes.add(NodeUpgrade.change(node));
-        }
-        upgraded.addAllNode(nodes);
+        upgraded.addAllNode(upgrade.nodes(node, opset));
       }
       return upgraded.addAllInitializer(upgrade.constants()).build();
     }
@@ -202,14 +218,14 @@ public final class OpsetUpgrade implements Rewrite {
      * A function of the model, which imports operator sets of its own. Its types are those of its
      * callers, and its attributes may be theirs, so that nodes of it can't be changed.
      */
-    private static FunctionProto upgraded(FunctionProto function) throws OpsetException {
+    private FunctionProto upgraded(FunctionProto function) throws OpsetException {
       long opset =
           function.getOpsetImportList().stream()
-              .filter(Run::isDefault)
+              .filter(OpsetUpgrade::isDefault)
               .mapToLong(OperatorSetIdProto::getVersion)
               .findFirst()
-              .orElse(OPSET);
-      if (opset >= OPSET) {
+              .orElse(to);
+      if (opset >= to) {
         return function;
       }
       List<NodeProto> nodes = new ArrayList<>(function.getNodeList());
@@ -218,13 +234,13 @@ public final class OpsetUpgrade implements Rewrite {
       }
       for (NodeProto node : nodes) {
         check(node, opset);
-        if (NodeUpgrade.isNeeded(node, opset)) {
+        if (NodeUpgrade.isNeeded(node, opset, to)) {
           throw new OpsetException(
               node,
               "of the function '"
                   + function.getName()
                   + "' has another form in operator set "
-                  + OPSET
+                  + to
                   + ", and nodes of functions are not changed");
         }
       }

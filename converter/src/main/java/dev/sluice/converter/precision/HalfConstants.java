@@ -22,6 +22,9 @@ import java.util.Map;
 final class HalfConstants {
   private static final int SCALE_BITS = 8;
 
+  /** Codes of INT8 have this magnitude at most. */
+  private static final int MAX_CODE = 128;
+
   private final Graph graph;
   private final NewWeights weights;
   private final HalfFormat format;
@@ -102,6 +105,28 @@ final class HalfConstants {
             SCALE_BITS,
             format)
         : problem(value);
+  }
+
+  /**
+   * What is wrong with the scale of a DequantizeLinear in the type, as {@link #problem(String)}:
+   * its largest number must be one of the type, too.
+   */
+  String stepProblem(String value) {
+    return stepsOverflow(value)
+        ? String.format(
+            Locale.ROOT,
+            "the scale '%s', %d steps of which are %g, past %s's largest, %g",
+            value,
+            MAX_CODE,
+            MAX_CODE * largest(value, graph.constant(value)),
+            format,
+            format.max())
+        : scaleProblem(value);
+  }
+
+  /** Whether what is dequantized by a scale may become infinite in the type. */
+  boolean stepsOverflow(String scale) {
+    return format.overflows(MAX_CODE * largest(scale, graph.constant(scale)));
   }
 
   /** Whether a FLOAT constant holds what becomes infinite in the type. */

@@ -20,7 +20,9 @@ import java.util.Set;
  * HalfRules}), what it is part of ({@link SquareNodes}, {@link PositionNodes}), its constants,
  * values that follow from constants past the type's range, and the standard's type constraints.
  * Nodes that only pass values on then follow their neighbours: each takes the type that needs fewer
- * Casts, over and over until nothing changes.
+ * Casts, over and over until nothing changes. What takes a value that is dequantized by a scale
+ * which the type can't hold stays FLOAT with it: TensorRT fuses a DequantizeLinear into the layer
+ * behind it, but not over a Cast.
  *
  * <p>Thread safety: used by one thread.
  */
@@ -40,6 +42,9 @@ final class HalfPlan {
   private final String[] reasons;
   private final boolean[] half;
   private final Set<String> wide = new HashSet<>();
+
+  /** Values that are dequantized by scales which the type can't hold. */
+  private final Set<String> unscaled = new HashSet<>();
 
   private HalfPlan(
       Graph graph, HalfFormat format, boolean lowIo, HalfConstants constants, HalfForms forms) {
@@ -195,21 +200,32 @@ final class HalfPlan {
       if (wide.contains(value)) {
         return "takes '" + value + "', which follows from a constant past " + format + "'s range";
       }
-      String problem =
-          graph.constant(value) == null
-              ? null
-              : isScale(node, i) ? constants.scaleProblem(value) : constants.problem(value);
+      if (unscaled.contains(value) && !HalfRules.isPassing(node)) {
+        return "takes '" + value + "', whose scale is none of " + format;
+      }
+      String problem = graph.constant(value) == null ? null : problem(node, i);
       if (problem != null && !isBound(node, i)) {
+        if (isDequantizer(node)) {
+          unscaled.addAll(node.getOutputList());
+        }
         return "takes " + problem;
       }
     }
     return null;
   }
 
-  private static boolean isScale(NodeProto node, int position) {
-    return position == 1
-        && (node.getOpType().equals("QuantizeLinear")
-            || node.getOpType().equals("DequantizeLinear"));
+  private String problem(NodeProto node, int position) {
+    String value = node.getInput(position);
+    if (position == 1 && isDequantizer(node)) {
+      return constants.stepProblem(value);
+    }
+    return position == 1 && node.getOpType().equals("QuantizeLinear")
+        ? constants.scaleProblem(value)
+        : constants.problem(value);
+  }
+
+  private static boolean isDequantizer(NodeProto node) {
+    return node.getOpType().equals("DequantizeLinear");
   }
 
   /** Bounds may be drawn in to the type's own: nothing of the type is past them. */
@@ -227,11 +243,11 @@ final class HalfPlan {
     }
     int inputs = operator.equals("Div") ? 1 : node.getInputCount();
     for (String value : node.getInputList().subList(0, inputs)) {
+      boolean constant = constants.isFloat(value) && graph.constant(value) != null;
       boolean far =
-          wide.contains(value)
-              || (constants.isFloat(value)
-                  && graph.constant(value) != null
-                  && constants.overflows(value));
+          constant
+              ? isDequantizer(node) ? constants.stepsOverflow(value) : constants.overflows(value)
+              : wide.contains(value);
       if (far) {
         wide.addAll(node.getOutputList());
       }

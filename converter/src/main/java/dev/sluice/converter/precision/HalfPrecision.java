@@ -22,8 +22,9 @@ import java.util.Set;
 /**
  * Makes a graph of FLOAT compute in FLOAT16 or BFLOAT16 where that is good enough, by the types of
  * its values alone, as a strongly typed network of TensorRT needs it: constants are converted, and
- * where a value goes from 16 bits to FLOAT or back there is a Cast, one for all that take it. Whole
- * numbers, shapes and values of other real types stay as they are.
+ * where a value goes from 16 bits to FLOAT or back there is a Cast, one for all that take it; what
+ * is dequantized is so in both types instead, see {@link DequantizedTwice}. Whole numbers, shapes
+ * and values of other real types stay as they are.
  *
  * <p>A constant is rounded to nearest, a tie to even. Nothing of it becomes infinite: a node that
  * takes one that is past the type's range stays FLOAT, and the reason names the constant. The same
@@ -111,8 +112,8 @@ public final class HalfPrecision {
     HalfForms forms = new HalfForms(graph, edit, weights, format, constants);
     try {
       HalfPlan plan = HalfPlan.of(graph, format, kept, lowIo, constants, forms);
-      return new Result(
-          new Conversion(graph, edit, weights, constants, plan).graph(), plan.reasons());
+      Graph typed = new Conversion(graph, edit, weights, constants, plan).graph();
+      return new Result(DequantizedTwice.of(typed, weights, format), plan.reasons());
     } catch (UncheckedIOException e) {
       throw e.getCause();
     }

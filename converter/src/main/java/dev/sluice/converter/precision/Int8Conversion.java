@@ -19,7 +19,8 @@ import java.util.Set;
 /**
  * Brings a model in FP32 to INT8: observes its tensors on samples, picks their bounds, measures
  * what each layer loses on samples that were held out, and gives layers back to FP32 until the
- * whole is within a bar.
+ * whole is within a bar. What is not INT8 in TensorRT's graph gets FP16 then, see {@link
+ * HalfAroundInt8}.
  *
  * <p>Thread safety: used by one thread.
  */
@@ -89,7 +90,10 @@ public final class Int8Conversion {
                   split.loss(holdout, TensorRtGraph.of(graph, some)));
             });
     Budget.Choice choice = budget.run(progress);
-    return finished(split, holdout, choice, placement, losses, histograms);
+    HalfAroundInt8.Typed tensorRt =
+        new HalfAroundInt8(source, options, split, holdout, progress)
+            .type(TensorRtGraph.of(graph, recipe.with(choice.kept())), histograms, choice.losses());
+    return finished(split, holdout, choice, tensorRt, placement, losses, histograms);
   }
 
   /** Corrects the biases, where that makes the worse of the two graphs better. */
@@ -142,13 +146,13 @@ public final class Int8Conversion {
       SplitSamples split,
       Holdout holdout,
       Budget.Choice choice,
+      HalfAroundInt8.Typed tensorRt,
       Placement placement,
       Map<String, Loss> losses,
       Map<String, Histogram> histograms)
       throws IOException {
     Graph graph = source.graph();
     Recipe chosen = recipe.with(choice.kept());
-    Graph tensorRt = TensorRtGraph.of(graph, chosen);
     CpuChoice cpu =
         CpuChoice.of(
             source,
@@ -161,37 +165,36 @@ public final class Int8Conversion {
     return new Conversion(
         "int8",
         cpu.graph(),
-        tensorRt,
-        cpu.note() + "; " + biases,
-        layers(placement, choice, cpu, losses),
+        tensorRt.graph(),
+        cpu.note() + "; " + biases + "; " + tensorRt.note(),
+        layers(placement, choice, cpu, losses, tensorRt),
         options.calibrator().text(),
         split.learntCount(),
         holdout.count(),
         cpu.loss(),
-        choice.losses().tensorRt(),
+        tensorRt.loss(),
         recipe.bounds(),
         histograms,
-        StrongTyping.problems(tensorRt, source.newWeights()),
+        StrongTyping.problems(tensorRt.graph(), source.newWeights()),
         cpu.times());
   }
 
-  private static List<Manifest.Layer> layers(
-      Placement placement, Budget.Choice choice, CpuChoice cpu, Map<String, Loss> losses) {
+  private List<Manifest.Layer> layers(
+      Placement placement,
+      Budget.Choice choice,
+      CpuChoice cpu,
+      Map<String, Loss> losses,
+      HalfAroundInt8.Typed tensorRt) {
     List<Manifest.Layer> layers = new ArrayList<>();
     for (Layer layer : placement.layers()) {
-      boolean int8 = choice.kept().contains(layer.key());
+      double sqnrDb = losses.get(layer.key()).sqnrDb();
       layers.add(
-          new Manifest.Layer(
-              layer.name(),
-              layer.operator(),
-              int8 ? "int8" : "fp32",
-              int8 ? "within the bar" + onCpu(cpu, layer) : choice.reasons().get(layer.key()),
-              losses.get(layer.key()).sqnrDb()));
+          choice.kept().contains(layer.key())
+              ? tensorRt.int8(layer, onCpu(cpu, layer), sqnrDb)
+              : tensorRt.layer(layer, choice.reasons().get(layer.key()), sqnrDb));
     }
-    placement
-        .others()
-        .forEach((node, reason) ->
-            layers.add(new Manifest.Layer(node.name(), node.operator(), "fp32", reason, null)));
+    placement.others().forEach((node, why) -> layers.add(tensorRt.layer(node, why, null)));
+    layers.addAll(tensorRt.others(source.graph()));
     return layers;
   }
 

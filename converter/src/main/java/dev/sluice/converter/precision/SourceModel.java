@@ -130,7 +130,7 @@ public final class SourceModel implements AutoCloseable {
    * @throws dev.sluice.converter.onnx.ModelException where a node can't be said there
    */
   void raiseOperatorSet() throws IOException {
-    Graph raised = new OpsetUpgrade(opened.file()).apply(graph, newWeights()).graph();
+    Graph raised = raised(graph, OpsetUpgrade.OPSET);
     if (raised != graph) {
       model = model.with(raised.model());
       graph = raised;
@@ -145,6 +145,15 @@ public final class SourceModel implements AutoCloseable {
   /** Whether the operator set was raised. */
   public boolean isRaised() {
     return model != given;
+  }
+
+  /**
+   * A graph over the constants of this model in a later operator set.
+   *
+   * @throws dev.sluice.converter.onnx.ModelException where a node can't be said there
+   */
+  Graph raised(Graph old, long to) throws IOException {
+    return new OpsetUpgrade(opened.file(), to).apply(old, newWeights()).graph();
   }
 
   /** The package. */

@@ -72,6 +72,16 @@ final class SplitSamples {
 
   /** Counts what tensors of type FLOAT hold. */
   Map<String, Histogram> observe(Set<String> tensors, Progress progress) throws IOException {
+    return observe(tensors, learnt, progress);
+  }
+
+  /** The same on {@link #someCount} of the samples. */
+  Map<String, Histogram> observeSome(Set<String> tensors, Progress progress) throws IOException {
+    return observe(tensors, some(), progress);
+  }
+
+  private Map<String, Histogram> observe(Set<String> tensors, int[] indices, Progress progress)
+      throws IOException {
     Set<String> made = new LinkedHashSet<>(tensors);
     // An input of the graph can't be an output, too.
     source.graph().inputs().forEach(made::remove);
@@ -81,14 +91,14 @@ final class SplitSamples {
           source.session(SourceModel.observing(source.graph(), made), "the observed model")) {
         histograms.putAll(
             Observation.run(
-                session, new SampleFeed(samples, learnt, source.isBatched()), progress));
+                session, new SampleFeed(samples, indices, source.isBatched()), progress));
       }
     }
     for (String input : source.graph().inputs()) {
       if (tensors.contains(input)) {
         Histogram histogram = new Histogram();
         Histogram.Scratch scratch = new Histogram.Scratch();
-        for (int index : learnt) {
+        for (int index : indices) {
           histogram.add(samples.sample(index).get(input).data(), scratch);
         }
         histograms.put(input, histogram);
@@ -104,9 +114,12 @@ final class SplitSamples {
 
   /** Runs a session on some of the samples that ranges are learnt from, one a run. */
   void someLearnt(OrtSession session, SampleFeed.Sink sink) throws IOException {
+    new SampleFeed(samples, some(), source.isBatched()).run(session, sink);
+  }
+
+  private int[] some() {
     int count = someCount();
-    int[] some = IntStream.range(0, count).map(i -> learnt[i * learnt.length / count]).toArray();
-    new SampleFeed(samples, some, source.isBatched()).run(session, sink);
+    return IntStream.range(0, count).map(i -> learnt[i * learnt.length / count]).toArray();
   }
 
   /** Asks the model for its answers to what is held out. */

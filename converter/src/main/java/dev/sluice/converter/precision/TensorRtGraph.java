@@ -14,8 +14,8 @@ import java.util.Set;
  * Writes the graph that TensorRT fuses best: a symmetric INT8 pair ahead of each layer's activation
  * and behind its weights, biases as they are. An Add of a convolution's result and a shortcut gets
  * a pair on the shortcut, so that it becomes part of the convolution; all other nodes read what
- * they did. Where TensorRT may move a quantizer (over a pooling, a Concat, a Reshape) it does so
- * itself.
+ * they did, in FP32: {@link HalfAroundInt8} gives them FP16. Where TensorRT may move a quantizer
+ * (over a pooling, a Concat, a Reshape) it does so itself.
  *
  * <p>Thread safety: used by one thread.
  */

@@ -5,6 +5,7 @@ import static dev.sluice.bindings.ElementType.BOOL;
 import static dev.sluice.bindings.ElementType.FLOAT;
 import static dev.sluice.bindings.ElementType.FLOAT16;
 import static dev.sluice.bindings.ElementType.INT64;
+import static dev.sluice.bindings.ElementType.INT8;
 import static dev.sluice.converter.build.OnnxGraphs.integer;
 import static dev.sluice.converter.build.OnnxGraphs.integers;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -619,6 +620,29 @@ class HalfPrecisionTest {
                 + " FLOAT16");
     // Before operator set 19 QuantizeLinear takes FLOAT alone.
     assertThat(convert(graph.opset(13)).result().keptReasons()).containsKey("q");
+  }
+
+  /** 128 steps of 512 are past 65504, though 512 is not. */
+  @Test
+  void whatTheStepsOfAScaleOverflowStaysFloat() throws Exception {
+    OnnxGraphs graph = new OnnxGraphs().opset(21).irVersion(10);
+    graph.input("x", INT8, 2, 4).output("y", FLOAT, 2, 4).output("z", FLOAT, 2, 4);
+    graph.weights("w", 1, 4, 4);
+    scalar(scalar(graph, "far", 512), "near", 511)
+        .initializer(
+            TensorProto.newBuilder().setName("zero").setDataType(3).addInt32Data(0).build())
+        .node("DequantizeLinear", List.of("x", "far", "zero"), List.of("d"))
+        .node("MatMul", List.of("d", "w"), List.of("y"))
+        .node("DequantizeLinear", List.of("x", "near", "zero"), List.of("e"))
+        .node("MatMul", List.of("e", "w"), List.of("z"));
+    assertThat(convert(graph).result().keptReasons())
+        .isEqualTo(
+            Map.of(
+                "d",
+                "takes the scale 'far', 128 steps of which are 65536.0, past FLOAT16's largest,"
+                    + " 65504.0",
+                "y",
+                "takes 'd', which follows from a constant past FLOAT16's range"));
   }
 
   @Test

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.sluice.bindings.ElementType;
 import dev.sluice.converter.build.StandardCase.End;
 import dev.sluice.converter.build.StandardCase.Verdict;
+import dev.sluice.converter.graph.OpsetUpgrade;
 import dev.sluice.converter.onnx.proto.Onnx.TensorProto;
 import dev.sluice.converter.onnx.proto.Onnx.TypeProto;
 import java.io.IOException;
@@ -21,6 +22,8 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * The ONNX standard's own backend tests: each that ONNX Runtime alone passes gives the expected
@@ -122,26 +125,30 @@ class OnnxStandardTest {
     assertThat(passed).as("cases that pass").isGreaterThan(cases.size() * 8 / 10);
   }
 
-  /** Below 7 no operator set is raised; from 13 on none has to be. */
-  @Test
-  void whatOnnxRuntimePassesItPassesWithALaterOperatorSet() throws Exception {
+  /** Below 7 no operator set is raised. */
+  @ParameterizedTest
+  @ValueSource(longs = {13, 19, 22})
+  void whatOnnxRuntimePassesItPassesWithALaterOperatorSet(long to) throws Exception {
     Map<String, Verdict> verdicts = new TreeMap<>();
     Map<Long, Integer> passed = new TreeMap<>();
     for (StandardCase each : cases(data())) {
       long opset = each.opset();
-      if (opset < 7 || opset >= 13) {
+      if (opset < 7 || opset >= to) {
         continue;
       }
-      Verdict verdict = each.upgraded();
+      if (to == OpsetUpgrade.BRAIN_LAYERS && each.name().startsWith("test_roialign")) {
+        continue; // ONNX Runtime 1.29.0 has none of version 22 on the CPU
+      }
+      Verdict verdict = each.upgraded(to);
       verdicts.put(each.name(), verdict);
       if (verdict.end() == End.PASSED) {
         passed.merge(opset, 1, Integer::sum);
       }
     }
     System.out.printf(
-        "ONNX standard: %d cases of operator sets 7 to 12; with operator set 13 there pass by their"
+        "ONNX standard: %d cases of operator sets 7 to %d; with operator set %d there pass by their"
             + " own: %s%n",
-        verdicts.size(), passed);
+        verdicts.size(), to - 1, to, passed);
     assertThat(problems(verdicts, exceptions(), true)).isEmpty();
     assertThat(passed).as("operator sets with cases").hasSizeGreaterThan(1);
   }

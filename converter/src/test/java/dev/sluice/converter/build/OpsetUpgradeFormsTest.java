@@ -78,9 +78,9 @@ class OpsetUpgradeFormsTest {
         OpsetUpgrades.proven(graph.model(), List.of(normal(SEED, 2, 20))).graph().model();
     assertThat(later.getIrVersion()).isEqualTo(7);
     assertThat(later.getGraph().getInputList()).extracting(i -> i.getName()).containsExactly("x");
-    ModelProto overridable = OpsetUpgrades.of(graph.irVersion(4).model()).graph().model();
+    ModelProto overridable = OpsetUpgrades.of(graph.irVersion(4).model(), 13).graph().model();
     assertThat(overridable.getGraph().getInputCount()).as("was so by intent").isEqualTo(2);
-    ModelProto newer = OpsetUpgrades.of(graph.irVersion(8).model()).graph().model();
+    ModelProto newer = OpsetUpgrades.of(graph.irVersion(8).model(), 13).graph().model();
     assertThat(newer.getIrVersion()).isEqualTo(8);
   }
 
@@ -89,7 +89,7 @@ class OpsetUpgradeFormsTest {
     for (int version : List.of(13, 14, 17)) {
       ModelProto model = OnnxGraphs.matMul(6).opset(version).irVersion(3).model();
       Graph graph = Graph.of(model);
-      Rewrite.Result result = new OpsetUpgrade(OpsetUpgrades.FILE).apply(graph, null);
+      Rewrite.Result result = new OpsetUpgrade(OpsetUpgrades.FILE, 13).apply(graph, null);
       assertThat(result.graph()).isSameAs(graph);
       assertThat(result.changes()).isEmpty();
     }

@@ -27,23 +27,29 @@ final class OpsetUpgrades {
 
   private OpsetUpgrades() {}
 
-  static Rewrite.Result of(ModelProto model) throws IOException {
-    return of(ModelReader.read(FILE, model.toByteArray()));
+  static Rewrite.Result of(ModelProto model, long to) throws IOException {
+    return of(ModelReader.read(FILE, model.toByteArray()), to);
   }
 
-  static Rewrite.Result of(OnnxModel model) throws IOException {
+  static Rewrite.Result of(OnnxModel model, long to) throws IOException {
     try (Arena arena = Arena.ofConfined()) {
       TensorData data = new TensorData(model.file(), arena);
       NewWeights weights = new NewWeights(data, model.file().toAbsolutePath().getParent(), arena);
-      return new OpsetUpgrade(model.file()).apply(Graph.of(model.proto()), weights);
+      return new OpsetUpgrade(model.file(), to).apply(Graph.of(model.proto()), weights);
     }
   }
 
   /** Raises it, and sees to it that the answers stay. */
   static Rewrite.Result proven(ModelProto model, List<PlainTensor> inputs) throws IOException {
-    Rewrite.Result result = of(model);
+    return proven(model, inputs, OpsetUpgrade.OPSET);
+  }
+
+  /** Raises it to a version, and sees to it that the answers stay. */
+  static Rewrite.Result proven(ModelProto model, List<PlainTensor> inputs, long to)
+      throws IOException {
+    Rewrite.Result result = of(model, to);
     ModelProto later = result.graph().model();
-    assertThat(result.graph().opset()).isEqualTo(OpsetUpgrade.OPSET);
+    assertThat(result.graph().opset()).isEqualTo(to);
     assertThat(later.getIrVersion()).isGreaterThanOrEqualTo(7);
     assertThat(difference(later, model, inputs)).as("%s", later).isEmpty();
     return result;
@@ -64,10 +70,15 @@ final class OpsetUpgrades {
 
   /** The reason names the node and its operator. */
   static void refuses(ModelProto model, String reason) {
-    assertThatThrownBy(() -> of(model))
+    refuses(model, OpsetUpgrade.OPSET, reason);
+  }
+
+  /** The same, for a version. */
+  static void refuses(ModelProto model, long to, String reason) {
+    assertThatThrownBy(() -> of(model, to))
         .isInstanceOf(ModelException.class)
         .hasMessageStartingWith(FILE + ": the operator set can't be raised from ")
-        .hasMessageContaining(" to 13: " + reason)
-        .hasMessageEndingWith("; export the model with operator set 13 or later");
+        .hasMessageContaining(" to " + to + ": " + reason)
+        .hasMessageEndingWith("; export the model with operator set " + to + " or later");
   }
 }

@@ -310,6 +310,13 @@ class PrecisionBuilderTest {
     assertThat(built.conversion().tensorRtLoss().sqnrDb()).isBetween(30.0, 120.0);
     assertThat(operators(graph(Manifest.CPU))).doesNotContain("Cast");
     assertThat(operators(graph(Manifest.TENSORRT))).contains("Cast");
+    // BF16 has convolutions from operator set 22 on, to which TensorRT's graph alone is raised.
+    assertThat(built.conversion().layers())
+        .filteredOn(layer -> layer.op().equals("Conv"))
+        .hasSize(4)
+        .allMatch(layer -> layer.precision().equals(precision));
+    assertThat(built.manifest().graphs().get(Manifest.TENSORRT).opset())
+        .isEqualTo(precision.equals("bf16") ? 22 : built.conversion().cpu().opset());
     assertThat(folder.resolve("report/report.html")).content().contains("30");
     // The golden samples are the source's, and the engine runs them when it opens.
     assertThat(built.manifest().golden()).isNotEmpty();
@@ -429,10 +436,12 @@ class PrecisionBuilderTest {
     assertThat(bar.holds(built.conversion().cpuLoss())).isTrue();
     assertThat(bar.holds(built.conversion().tensorRtLoss())).isTrue();
     List<Manifest.Layer> given =
-        built.conversion().layers().stream().filter(l -> l.precision().equals("fp32")).toList();
-    assertThat(given).hasSizeBetween(1, 4);
+        built.conversion().layers().stream()
+            .filter(layer -> layer.reason().startsWith("given back to hold "))
+            .toList();
+    assertThat(given).hasSizeBetween(1, 4).allMatch(layer -> layer.precision().equals("fp16"));
     assertThat(given.getFirst().reason()).contains("given back to hold " + bar);
-    // A bar that no layer holds on its own leaves all in FP32, which holds any.
+    // A bar that no layer holds on its own, nor FP16, leaves all in FP32, which holds any.
     bar = new LossBar(LossBar.Unit.DECIBEL, 150);
     built = int8(residual(), IMAGES, options(bar));
     assertThat(built.conversion().layers()).allMatch(layer -> layer.precision().equals("fp32"));

@@ -89,10 +89,14 @@ record StandardCase(Path folder) {
     });
   }
 
-  /** Runs the case with a later operator set, by ONNX Runtime alone. */
-  Verdict upgraded() throws IOException, InterruptedException {
+  /**
+   * Runs the case with a later operator set, by ONNX Runtime alone.
+   *
+   * @param to the operator set
+   */
+  Verdict upgraded(long to) throws IOException, InterruptedException {
     return judged((model, inputs) -> {
-      byte[] later = OpsetUpgrades.of(model).graph().model().toByteArray();
+      byte[] later = OpsetUpgrades.of(model, to).graph().model().toByteArray();
       return new Answers(End.PASSED, ModelRuns.direct(later, inputs));
     });
   }

@@ -236,6 +236,34 @@ class StrongTypingTest {
     isTheOne(problems(graph), "the scale 's' of FLOAT, and takes 'x' of FLOAT16");
   }
 
+  /** What is quantized in one type may be dequantized in another, in both if need be. */
+  @Test
+  void pairsOfSixteenBitsAreTakenBesideOthers() throws Exception {
+    OnnxGraphs graph = new OnnxGraphs().opset(19).irVersion(9);
+    graph
+        .input("x", FLOAT, 2, 4)
+        .output("y", FLOAT, 2, 4)
+        .output("z", FLOAT16, 2, 4)
+        .initializer(TensorProto.newBuilder().setName("s").setDataType(1).addFloatData(1).build())
+        .initializer(
+            TensorProto.newBuilder()
+                .setName("h")
+                .setDataType(FLOAT16.code())
+                .addInt32Data(0x3c00)
+                .build())
+        .initializer(
+            TensorProto.newBuilder().setName("zero").setDataType(3).addInt32Data(0).build())
+        .node("QuantizeLinear", List.of("x", "s", "zero"), List.of("q"))
+        .node("DequantizeLinear", List.of("q", "h", "zero"), List.of("d"))
+        .node("Tanh", List.of("d"), List.of("t"))
+        .node("QuantizeLinear", List.of("t", "h", "zero"), List.of("r"))
+        .node("DequantizeLinear", List.of("r", "s", "zero"), List.of("f"))
+        .node("Sigmoid", List.of("f"), List.of("y"))
+        .node("DequantizeLinear", List.of("r", "h", "zero"), List.of("g"))
+        .node("Sigmoid", List.of("g"), List.of("z"));
+    assertThat(problems(graph)).isEmpty();
+  }
+
   @Test
   void valuesHaveOneScaleAndWeightsOnePerChannel() throws Exception {
     List<String> rows =
