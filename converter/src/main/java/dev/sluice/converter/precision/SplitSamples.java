@@ -9,12 +9,17 @@ import dev.sluice.converter.calibrate.Progress;
 import dev.sluice.converter.calibrate.SampleCheck;
 import dev.sluice.converter.calibrate.SampleFeed;
 import dev.sluice.converter.graph.Graph;
+import dev.sluice.engine.npy.NpyArray;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 
 /**
  * Samples of a model, those that ranges are learnt from and those that are held out to measure on.
@@ -62,15 +67,21 @@ final class SplitSamples {
     return learnt.length;
   }
 
-  /** Counts what tensors of type FLOAT hold. */
+  /** Counts what tensors of the model, of type FLOAT, hold. */
   Map<String, Histogram> observe(Set<String> tensors, Progress progress) throws IOException {
+    return observe(source.graph(), tensors, progress);
+  }
+
+  /** Counts what tensors of a graph of the same inputs hold. */
+  Map<String, Histogram> observe(Graph graph, Set<String> tensors, Progress progress)
+      throws IOException {
     Set<String> made = new LinkedHashSet<>(tensors);
     // An input of the graph can't be an output, too.
     source.graph().inputs().forEach(made::remove);
     Map<String, Histogram> histograms = new LinkedHashMap<>();
     if (!made.isEmpty()) {
       try (OrtSession session =
-          source.session(SourceModel.observing(source.graph(), made), "the observed model")) {
+          source.session(SourceModel.observing(graph, made), "the observed model")) {
         histograms.putAll(
             Observation.run(
                 session, new SampleFeed(samples, learnt, source.isBatched()), progress));
@@ -96,9 +107,62 @@ final class SplitSamples {
 
   /** Runs a session on some of the samples that ranges are learnt from, one a run. */
   void someLearnt(OrtSession session, SampleFeed.Sink sink) throws IOException {
+    feed(samples, some()).run(session, sink);
+  }
+
+  /** Some of the samples that ranges are learnt from, each alone. */
+  List<SampleFeed> someLearnt() {
+    CalibrationSource held = new HeldSamples(samples, source.arena());
+    return IntStream.of(some()).mapToObj(index -> feed(held, new int[] {index})).toList();
+  }
+
+  private SampleFeed feed(CalibrationSource from, int[] indices) {
+    return new SampleFeed(from, indices, source.isBatched());
+  }
+
+  private int[] some() {
     int count = someCount();
-    int[] some = IntStream.range(0, count).map(i -> learnt[i * learnt.length / count]).toArray();
-    new SampleFeed(samples, some, source.isBatched()).run(session, sink);
+    return IntStream.range(0, count).map(i -> learnt[i * learnt.length / count]).toArray();
+  }
+
+  /** Takes a tensor of a sample. */
+  @FunctionalInterface
+  interface TensorSink {
+    /**
+     * Takes a tensor.
+     *
+     * @param data of type FLOAT, little endian; gone when this returns
+     */
+    void accept(String tensor, MemorySegment data, List<Long> extents);
+  }
+
+  /** Shows what tensors of type FLOAT hold on some of the samples that ranges are learnt from. */
+  void someLearnt(Graph graph, Set<String> tensors, TensorSink sink, IntConsumer done)
+      throws IOException {
+    List<String> inputs = source.graph().inputs().stream().filter(tensors::contains).toList();
+    List<String> made = tensors.stream().filter(name -> !inputs.contains(name)).toList();
+    if (!inputs.isEmpty()) {
+      for (int index : some()) {
+        Map<String, NpyArray> sample = samples.sample(index);
+        for (String input : inputs) {
+          NpyArray array = sample.get(input);
+          sink.accept(input, array.data(), LongStream.of(array.shape().dims()).boxed().toList());
+        }
+      }
+    }
+    if (!made.isEmpty()) {
+      try (OrtSession session =
+          source.session(SourceModel.observing(graph, made), "the observed model")) {
+        someLearnt(
+            session,
+            (outputs, count) -> {
+              for (int i = 0; i < outputs.size(); i++) {
+                sink.accept(made.get(i), outputs.get(i).data(), outputs.get(i).info().dims());
+              }
+              done.accept(count);
+            });
+      }
+    }
   }
 
   /** Asks the model for its answers to what is held out. */

@@ -269,17 +269,17 @@ class PrecisionBuilderTest {
   @ParameterizedTest
   @EnumSource(Calibrator.class)
   void servesBatchesWithinTheLossThatItTells(Calibrator calibrator) throws Exception {
-    CalibrationSource fresh = new Normal("x", 16, 9, 1, 1, 64);
+    CalibrationSource fresh = new Normal("x", 64, 9, 1, 1, 64);
     PrecisionBuilder.Built built =
         int8(
             wide(),
-            new Normal("x", 60, 3, 1, 1, 64),
+            new Normal("x", 200, 3, 1, 1, 64),
             new PrecisionOptions(calibrator, ANY, List.of(), PrecisionOptions.CpuGraph.INT8));
     assertThat(built.manifest().batching().proven()).isTrue();
     double told = built.conversion().cpuLoss().sqnrDb();
     double signal = 0;
     double noise = 0;
-    EngineOptions.Builder options = EngineOptions.builder().lanes(1).maxBatch(16);
+    EngineOptions.Builder options = EngineOptions.builder().lanes(1).maxBatch(64);
     try (Engine exact = Engine.open(folder.resolve("fp32/model.sluice"), options.build());
         Engine made = Engine.open(folder.resolve("int8.sluice"), options.build())) {
       float[] expected = answers(exact, fresh);
@@ -289,7 +289,7 @@ class PrecisionBuilderTest {
         noise += Math.pow(expected[i] - actual[i], 2);
       }
     }
-    // Noise of 60 samples' ranges on fresh ones: a range that is met by few elements varies.
+    // Noise of 200 samples' ranges on fresh ones: a range that is met by few elements varies.
     assertThat(10 * Math.log10(signal / noise)).isCloseTo(told, within(5.0));
     assertThat(told).isGreaterThan(20);
   }
