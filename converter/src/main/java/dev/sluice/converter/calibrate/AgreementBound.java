@@ -64,7 +64,7 @@ final class AgreementBound {
       squares += changes[i] * changes[i];
     }
     double deviation = Math.sqrt(squares / scored);
-    if (counted == 0 || isScored() && deviation == 0) {
+    if (counted == 0 || (isScored() && deviation == 0)) {
       return 1 - agreement();
     }
     double median =

@@ -34,12 +34,12 @@ public final class Attributes {
   }
 
   /** A text, or what stands for an absent one. */
-  static String text(NodeProto node, String name, String absent) {
+  public static String text(NodeProto node, String name, String absent) {
     return find(node, name).map(attribute -> attribute.getS().toStringUtf8()).orElse(absent);
   }
 
   /** Whole numbers; null where there are none. */
-  static long[] integers(NodeProto node, String name) {
+  public static long[] integers(NodeProto node, String name) {
     return find(node, name)
         .map(attribute -> attribute.getIntsList().stream().mapToLong(Long::longValue).toArray())
         .orElse(null);

@@ -90,7 +90,7 @@ final class BiasCorrection {
 
   /** The model with every layer's result, and that of its twin, as outputs. */
   private ModelProto doubled() {
-    Graph graph = source.graph();
+    Graph graph = recipe.graph();
     QdqEdit edit = new QdqEdit(graph);
     Map<String, String> pairs = new HashMap<>();
     List<String> observed = new ArrayList<>();

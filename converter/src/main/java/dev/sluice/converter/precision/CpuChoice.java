@@ -31,6 +31,9 @@ record CpuChoice(
   /** Less is within the noise of the measurement. */
   private static final double SLOWER = 0.95;
 
+  /** 8 bits cost accuracy, so they have to gain something. */
+  private static final double WORTH = 1.1;
+
   /** Measures what a graph loses. */
   @FunctionalInterface
   interface Measure {
@@ -63,21 +66,24 @@ record CpuChoice(
     if (recipe.layers().isEmpty()) {
       return exact(fp32, measure, "since no layer has INT8", null);
     }
-    CpuChoice all = new CpuChoice(CpuGraph.of(fp32, recipe), loss, "INT8", null, Map.of());
-    CpuChoice some = all;
-    if (options.cpuGraph() == PrecisionOptions.CpuGraph.AUTO) {
-      some = withoutSlow(source, options, recipe, all, samples, measure, progress);
-    }
+    CpuChoice all =
+        new CpuChoice(CpuGraph.of(recipe.graph(), recipe), loss, "INT8", null, Map.of());
+    CpuChoice some =
+        options.cpuGraph() == PrecisionOptions.CpuGraph.AUTO
+            ? withoutSlow(source, options, recipe, all, samples, measure, progress)
+            : all;
     progress.at("timing", 0, 1);
     List<SpeedTrial.Times> times =
         SpeedTrial.run(
-            source, some == all ? List.of(all.graph) : List.of(all.graph, some.graph), samples);
+            source,
+            some.slow.isEmpty() ? List.of(all.graph) : List.of(all.graph, some.graph),
+            samples);
     CpuChoice best =
         times.getLast().otherNs() < times.getFirst().otherNs()
             ? some.timed(times.getLast())
             : all.timed(times.getFirst());
-    return best.times.speedup() < 1 && options.cpuGraph() == PrecisionOptions.CpuGraph.AUTO
-        ? exact(fp32, measure, "since INT8 is slower here: " + best.times, best.times)
+    return best.times.speedup() < WORTH && options.cpuGraph() == PrecisionOptions.CpuGraph.AUTO
+        ? exact(fp32, measure, "since INT8 is not worth it here: " + best.times, best.times)
         : best;
   }
 
@@ -114,7 +120,7 @@ record CpuChoice(
     if (slow.isEmpty() || others.isEmpty()) {
       return all;
     }
-    Graph graph = CpuGraph.of(source.graph(), recipe.with(others));
+    Graph graph = CpuGraph.of(recipe.graph(), recipe.with(others));
     Loss loss = measure.of(graph);
     return options.maxLoss().holds(loss) ? new CpuChoice(graph, loss, "INT8", null, slow) : all;
   }

@@ -84,7 +84,7 @@ final class CpuGraph {
     LayerWeights.Quantized weights = recipe.weights().of(layer);
     NodeProto.Builder node = edit.node(layer.index()).toBuilder();
     node.setInput(1, edit.weights(layer, weights));
-    float[] bias = recipe.bias(graph, layer);
+    float[] bias = recipe.bias(layer);
     if (bias != null) {
       Grid input = grids.get(layer.activation());
       TensorRtGraph.setBias(node, edit.bias(layer, bias, input, weights.scales()));

@@ -124,17 +124,19 @@ final class HalfAroundInt8 {
   /**
    * Types a graph.
    *
+   * @param fp32 the graph that it was written over
    * @param int8 with pairs in FP32
    * @param observed the tensors that were
    * @param losses of the graphs as they are
    */
-  Typed type(Graph int8, Map<String, Histogram> observed, Budget.Losses losses) throws IOException {
+  Typed type(Graph fp32, Graph int8, Map<String, Histogram> observed, Budget.Losses losses)
+      throws IOException {
     try {
       Graph raised = source.raised(int8, OpsetUpgrade.HALF_SCALES);
       Map<String, String> kept = HalfChoice.excluded(raised, options);
       kept.putAll(
           new HalfPrecision(ElementType.FLOAT16, kept.keySet(), false)
-              .overflowing(raised, ranges(observed)));
+              .overflowing(raised, ranges(fp32, observed)));
       HalfChoice.Chosen chosen =
           new HalfChoice(source, ElementType.FLOAT16, options, progress)
               .choose(raised, kept, split, holdout, losses.cpu(), MAX_GROUPS);
@@ -144,11 +146,12 @@ final class HalfAroundInt8 {
     }
   }
 
-  private Map<String, double[]> ranges(Map<String, Histogram> observed) throws IOException {
-    Set<String> others = new LinkedHashSet<>(HalfChoice.values(source.graph()));
+  private Map<String, double[]> ranges(Graph fp32, Map<String, Histogram> observed)
+      throws IOException {
+    Set<String> others = new LinkedHashSet<>(HalfChoice.values(fp32));
     others.removeAll(observed.keySet());
     Map<String, Histogram> all = new LinkedHashMap<>(observed);
-    all.putAll(split.observeSome(others, progress));
+    all.putAll(split.observeSome(fp32, others, progress));
     return HalfChoice.ranges(all);
   }
 }

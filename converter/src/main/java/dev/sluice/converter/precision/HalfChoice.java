@@ -40,8 +40,7 @@ final class HalfChoice {
    * @param type FLOAT16 or BFLOAT16
    * @param options the bar, and whether inputs and outputs get the type, too
    */
-  HalfChoice(
-      SourceModel source, ElementType type, PrecisionOptions options, Progress progress) {
+  HalfChoice(SourceModel source, ElementType type, PrecisionOptions options, Progress progress) {
     this.source = source;
     this.type = type;
     this.options = options;

@@ -73,8 +73,7 @@ public final class HalfConversion {
             : source.graph();
     HalfChoice choice = new HalfChoice(source, type, options, progress);
     Loss exact = split.loss(holdout, choice.asGiven(cpu));
-    HalfChoice.Chosen chosen =
-        choice.choose(graph, kept, split, holdout, exact, Integer.MAX_VALUE);
+    HalfChoice.Chosen chosen = choice.choose(graph, kept, split, holdout, exact, Integer.MAX_VALUE);
     return new Conversion(
         type == ElementType.FLOAT16 ? "fp16" : "bf16",
         cpu,
@@ -119,7 +118,6 @@ public final class HalfConversion {
             null);
       }
     }
-  }
   }
 
   /** The nodes that stay in FP32, and those that multiply. */

@@ -1,6 +1,5 @@
 package dev.sluice.converter.precision;
 
-import dev.sluice.converter.calibrate.Bounds;
 import dev.sluice.converter.calibrate.CalibrationSource;
 import dev.sluice.converter.calibrate.Histogram;
 import dev.sluice.converter.calibrate.Progress;
@@ -10,9 +9,7 @@ import dev.sluice.engine.format.Manifest;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
@@ -30,7 +27,7 @@ public final class Int8Conversion {
   private final CalibrationSource samples;
   private final Progress progress;
   private Recipe recipe;
-  private String biases = "no layer has a bias";
+  private String passes = "";
 
   /**
    * A conversion.
@@ -54,72 +51,30 @@ public final class Int8Conversion {
    */
   public Conversion run() throws IOException, BarNotMetException {
     source.raiseOperatorSet();
-    Graph graph = source.graph();
     SplitSamples split = new SplitSamples(source, samples);
-    Placement placement = Placement.of(graph, options::excludes);
-    Set<String> tensors =
-        new LinkedHashSet<>(new CpuPlacement(graph, placement.layers()).quantized());
-    tensors.addAll(TensorRtGraph.quantized(graph, placement.layers()));
-    Map<String, Histogram> histograms = split.observe(tensors, progress);
-    Map<String, Bounds> bounds = new LinkedHashMap<>();
-    histograms.forEach((name, one) -> bounds.put(name, options.calibrator().bounds(one)));
-    recipe =
-        new Recipe(
-            placement.layers(),
-            bounds,
-            LayerWeights.write(
-                graph,
-                placement.layers(),
-                bounds,
-                source.data(),
-                source.scratchFile(),
-                source.arena()),
-            Map.of(),
-            source.data());
+    Passes.Found found = new Passes(source, options, split, progress).run();
+    recipe = found.recipe();
+    passes = found.note();
     Holdout holdout = split.holdout();
-    correctBiases(split, holdout);
     Map<String, Loss> losses = losses(split, holdout);
     Budget budget =
         new Budget(
             losses,
             options.maxLoss(),
-            keys -> {
-              Recipe some = recipe.with(keys);
-              return new Budget.Losses(
-                  split.loss(holdout, CpuGraph.of(graph, some)),
-                  split.loss(holdout, TensorRtGraph.of(graph, some)));
-            });
+            keys ->
+                new Budget.Losses(
+                    split.loss(holdout, cpuGraph(keys)), split.loss(holdout, tensorRtGraph(keys))));
     Budget.Choice choice = budget.run(progress);
+    boolean none = choice.kept().isEmpty();
     HalfAroundInt8.Typed tensorRt =
         new HalfAroundInt8(source, options, split, holdout, progress)
-            .type(TensorRtGraph.of(graph, recipe.with(choice.kept())), histograms, choice.losses());
-    return finished(split, holdout, choice, tensorRt, placement, losses, histograms);
-  }
-
-  /** Corrects the biases, where that makes the worse of the two graphs better. */
-  private void correctBiases(SplitSamples split, Holdout holdout) throws IOException {
-    Recipe corrected = recipe.withCorrections(BiasCorrection.of(source, recipe, split, progress));
-    if (corrected.corrections().isEmpty()) {
-      return;
-    }
-    double before = worse(split, holdout, recipe);
-    double after = worse(split, holdout, corrected);
-    if (after > before) {
-      recipe = corrected;
-    }
-    biases =
-        String.format(
-            Locale.ROOT,
-            "biases %s: %.1f dB with them corrected, %.1f dB without",
-            after > before ? "corrected" : "left as they were",
-            after,
-            before);
-  }
-
-  private double worse(SplitSamples split, Holdout holdout, Recipe one) throws IOException {
-    return Math.min(
-        split.loss(holdout, CpuGraph.of(source.graph(), one)).sqnrDb(),
-        split.loss(holdout, TensorRtGraph.of(source.graph(), one)).sqnrDb());
+            .type(
+                none ? source.graph() : recipe.graph(),
+                tensorRtGraph(choice.kept()),
+                none ? Map.of() : found.histograms(),
+                choice.losses());
+    return finished(
+        split, holdout, choice, tensorRt, found.placement(), losses, found.histograms());
   }
 
   /** The weights of each layer before and after, once {@link #run} is done. */
@@ -131,13 +86,22 @@ public final class Int8Conversion {
     return weights;
   }
 
+  /** The CPU's graph with some layers in 8 bits; without any it is the model's own. */
+  private Graph cpuGraph(Set<String> keys) throws IOException {
+    return keys.isEmpty() ? source.graph() : CpuGraph.of(recipe.graph(), recipe.with(keys));
+  }
+
+  /** TensorRT's graph with some layers in 8 bits; without any it is the model's own. */
+  private Graph tensorRtGraph(Set<String> keys) throws IOException {
+    return keys.isEmpty() ? source.graph() : TensorRtGraph.of(recipe.graph(), recipe.with(keys));
+  }
+
   /** What each layer loses on its own, in TensorRT's graph, which has fewer codes. */
   private Map<String, Loss> losses(SplitSamples split, Holdout holdout) throws IOException {
     Map<String, Loss> losses = new LinkedHashMap<>();
     for (Layer layer : recipe.layers()) {
       progress.at("measuring layers", losses.size(), recipe.layers().size());
-      Graph alone = TensorRtGraph.of(source.graph(), recipe.with(Set.of(layer.key())));
-      losses.put(layer.key(), split.loss(holdout, alone));
+      losses.put(layer.key(), split.loss(holdout, tensorRtGraph(Set.of(layer.key()))));
     }
     return losses;
   }
@@ -151,13 +115,11 @@ public final class Int8Conversion {
       Map<String, Loss> losses,
       Map<String, Histogram> histograms)
       throws IOException {
-    Graph graph = source.graph();
-    Recipe chosen = recipe.with(choice.kept());
     CpuChoice cpu =
         CpuChoice.of(
             source,
             options,
-            chosen,
+            recipe.with(choice.kept()),
             choice.losses().cpu(),
             samples,
             one -> split.loss(holdout, one),
@@ -166,7 +128,7 @@ public final class Int8Conversion {
         "int8",
         cpu.graph(),
         tensorRt.graph(),
-        cpu.note() + "; " + biases + "; " + tensorRt.note(),
+        cpu.note() + (passes.isEmpty() ? "" : "; " + passes) + "; " + tensorRt.note(),
         layers(placement, choice, cpu, losses, tensorRt),
         options.calibrator().text(),
         split.learntCount(),

@@ -53,7 +53,7 @@ final class LayerTrial {
 
   private LayerTrial(SourceModel source, Recipe recipe) {
     this.source = source;
-    this.graph = source.graph();
+    this.graph = recipe.graph();
     this.recipe = recipe;
     this.placement = new CpuPlacement(graph, recipe.layers());
     onCodes.addAll(placement.layers().keySet());
@@ -184,6 +184,7 @@ final class LayerTrial {
       throws IOException {
     Recipe one =
         new Recipe(
+            alone,
             List.of(new Layer(0, layer.node(), layer.channelAxis())),
             recipe.bounds(),
             recipe.weights(),

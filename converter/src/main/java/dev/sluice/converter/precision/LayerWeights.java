@@ -45,6 +45,7 @@ final class LayerWeights {
   private final Graph graph;
   private final TensorData data;
   private final String location;
+  private final Map<String, InputMoments> moments;
   private final Map<String, Quantized> byLayer = new LinkedHashMap<>();
 
   /**
@@ -84,21 +85,29 @@ final class LayerWeights {
       return new Extents(outer, Math.toIntExact(tensor.getDims(axis)), inner);
     }
 
+    /** The index of weight {@code i} of a channel. */
+    long element(int channel, long i) {
+      return (i / inner * channels + channel) * inner + i % inner;
+    }
+
     long elements() {
       return outer * channels * inner;
     }
   }
 
-  private LayerWeights(Graph graph, TensorData data, String location) {
+  private LayerWeights(
+      Graph graph, TensorData data, String location, Map<String, InputMoments> moments) {
     this.graph = graph;
     this.data = data;
     this.location = location;
+    this.moments = moments;
   }
 
   /**
    * Quantizes the weights of layers.
    *
    * @param bounds of the layers' activations
+   * @param moments of the layers' inputs, by the layer's key; a layer without is rounded to nearest
    * @param file empty; its folder is that of the model's weights
    * @param arena how long the file stays mapped
    */
@@ -106,11 +115,12 @@ final class LayerWeights {
       Graph graph,
       List<Layer> layers,
       Map<String, Bounds> bounds,
+      Map<String, InputMoments> moments,
       TensorData data,
       Path file,
       Arena arena)
       throws IOException {
-    LayerWeights weights = new LayerWeights(graph, data, file.getFileName().toString());
+    LayerWeights weights = new LayerWeights(graph, data, file.getFileName().toString(), moments);
     long sizeBytes = 0;
     for (Layer layer : layers) {
       sizeBytes += aligned(weights.extents(layer).elements());
@@ -144,17 +154,11 @@ final class LayerWeights {
     MemorySegment to = whole.asSlice(at, extents.elements());
     float[] scales = scales(extents, from);
     floor(layer, activation, scales);
-    for (long outer = 0; outer < extents.outer(); outer++) {
-      for (int channel = 0; channel < extents.channels(); channel++) {
-        long first = (outer * extents.channels() + channel) * extents.inner();
-        float scale = scales[channel];
-        for (long i = first; i < first + extents.inner(); i++) {
-          double code = Math.rint(from.get(F32, i * Float.BYTES) / (double) scale);
-          // -128 is left out: it would make the range lopsided.
-          to.set(
-              ValueLayout.JAVA_BYTE, i, (byte) Math.clamp(code, -Grid.MAX_SIGNED, Grid.MAX_SIGNED));
-        }
-      }
+    InputMoments counted = moments.get(layer.key());
+    if (counted == null || counted.vectors() == 0) {
+      nearest(extents, from, scales, to);
+    } else {
+      fedBack(extents, from, scales, counted, to);
     }
     TensorProto tensor =
         TensorProto.newBuilder()
@@ -167,6 +171,44 @@ final class LayerWeights {
             .addExternalData(field("length", Long.toString(extents.elements())))
             .build();
     byLayer.put(layer.key(), new Quantized(tensor, scales, to));
+  }
+
+  private static void nearest(
+      Extents extents, MemorySegment from, float[] scales, MemorySegment to) {
+    for (long outer = 0; outer < extents.outer(); outer++) {
+      for (int channel = 0; channel < extents.channels(); channel++) {
+        long first = (outer * extents.channels() + channel) * extents.inner();
+        float scale = scales[channel];
+        for (long i = first; i < first + extents.inner(); i++) {
+          double code = Math.rint(from.get(F32, i * Float.BYTES) / (double) scale);
+          // -128 is left out: it would make the range lopsided.
+          to.set(
+              ValueLayout.JAVA_BYTE, i, (byte) Math.clamp(code, -Grid.MAX_SIGNED, Grid.MAX_SIGNED));
+        }
+      }
+    }
+  }
+
+  /** Rounds so that errors of one channel of the result cancel each other on samples. */
+  private static void fedBack(
+      Extents extents, MemorySegment from, float[] scales, InputMoments moments, MemorySegment to) {
+    int size = (int) (extents.outer() * extents.inner());
+    double[] row = new double[size];
+    byte[] codes = new byte[size];
+    int perGroup = extents.channels() / moments.groups();
+    ErrorFeedback feedback = null;
+    for (int channel = 0; channel < extents.channels(); channel++) {
+      if (channel % perGroup == 0) {
+        feedback = new ErrorFeedback(moments.blocks(channel / perGroup));
+      }
+      for (int i = 0; i < size; i++) {
+        row[i] = from.get(F32, extents.element(channel, i) * Float.BYTES);
+      }
+      feedback.round(row, scales[channel], codes);
+      for (int i = 0; i < size; i++) {
+        to.set(ValueLayout.JAVA_BYTE, extents.element(channel, i), codes[i]);
+      }
+    }
   }
 
   private static StringStringEntryProto.Builder field(String key, String value) {

@@ -19,8 +19,21 @@ import java.util.function.Predicate;
  *
  * <p>Convolutions and products with constant weights do: there the arithmetic is, and the weights
  * have a range that is known. Products of two activations, as attention has them, stay as they are:
- * a softmax's probabilities crowd near zero, where 127 steps are too few. So do recurrent layers,
- * whose steps feed an error back into themselves.
+ * a softmax's probabilities crowd near zero, where 127 steps are too few, and ONNX Runtime must
+ * quantize both factors first. So do recurrent layers, whose steps feed an error back into
+ * themselves.
+ *
+ * <p>Measured on attention of normal numbers alone, hidden 256, 4 heads, UINT8 against FP32, ONNX
+ * Runtime 1.29 with one thread on an AMD EPYC with VNNI, the least of 3000 runs:
+ *
+ * <pre>
+ *   in 8 bits              sequence 64           sequence 128
+ *   nothing                          45 us                147 us
+ *   QK'                    38.6 dB   61 us       36.9 dB  173 us
+ *   PV                     26.7 dB   53 us       20.4 dB  174 us
+ *   PV, P up to 0.5        32.0 dB   53 us       26.5 dB  175 us
+ *   both                   26.4 dB   68 us       20.4 dB  213 us
+ * </pre>
  *
  * <p>Thread safety: immutable.
  *

@@ -17,6 +17,7 @@ import java.util.Set;
  *
  * <p>Thread safety: immutable, but for the weights' readers.
  *
+ * @param graph in FP32 that they are written over
  * @param layers that have 8 bits, in the order of the graph
  * @param bounds by tensor
  * @param weights of all layers, those of none of them included
@@ -24,6 +25,7 @@ import java.util.Set;
  * @param data finds the bytes of the model's constants
  */
 record Recipe(
+    Graph graph,
     List<Layer> layers,
     Map<String, Bounds> bounds,
     LayerWeights weights,
@@ -41,6 +43,7 @@ record Recipe(
   /** This recipe with some of its layers only. */
   Recipe with(Set<String> keys) {
     return new Recipe(
+        graph,
         layers.stream().filter(layer -> keys.contains(layer.key())).toList(),
         bounds,
         weights,
@@ -50,7 +53,7 @@ record Recipe(
 
   /** This recipe with other corrections of biases. */
   Recipe withCorrections(Map<String, float[]> others) {
-    return new Recipe(layers, bounds, weights, others, data);
+    return new Recipe(graph, layers, bounds, weights, others, data);
   }
 
   /**
@@ -58,7 +61,7 @@ record Recipe(
    *
    * @return null where it has none
    */
-  float[] bias(Graph graph, Layer layer) throws IOException {
+  float[] bias(Layer layer) throws IOException {
     float[] correction = corrections.get(layer.key());
     if (layer.bias() == null && correction == null) {
       return null;

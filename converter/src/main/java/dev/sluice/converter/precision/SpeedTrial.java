@@ -118,7 +118,7 @@ public final class SpeedTrial {
       // The first run prepares memory; the second tells how many make a turn.
       subjects.get(i).runNs(1);
       long onceNs = Math.max(1, subjects.get(i).runNs(1));
-      turns[i] = (int) Math.clamp(Math.min(TURN_NS, budgetNs / MIN_ROUNDS) / onceNs, 1, MAX_TURN);
+      turns[i] = Math.clamp(Math.min(TURN_NS, budgetNs / MIN_ROUNDS) / onceNs, 1, MAX_TURN);
     }
     long[] leastNs = new long[count];
     Arrays.fill(leastNs, Long.MAX_VALUE);

@@ -9,12 +9,17 @@ import dev.sluice.converter.calibrate.Progress;
 import dev.sluice.converter.calibrate.SampleCheck;
 import dev.sluice.converter.calibrate.SampleFeed;
 import dev.sluice.converter.graph.Graph;
+import dev.sluice.engine.npy.NpyArray;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 
 /**
  * Samples of a model, those that ranges are learnt from and those that are held out to measure on.
@@ -25,8 +30,8 @@ final class SplitSamples {
   /** One sample of this many is held out. */
   private static final int HOLDOUT_PART = 5;
 
-  /** Of few samples half are held out, up to this many: fewer say little of others. */
-  private static final int MIN_HOLDOUT = 6;
+  /** Of few samples a third is held out, up to this many: fewer say little of others. */
+  private static final int MIN_HOLDOUT = 4;
 
   /** More of them would make the search for layers long. */
   private static final int MAX_HOLDOUT = 64;
@@ -34,7 +39,7 @@ final class SplitSamples {
   /** Of models whose ranks have no scores more are held out, since they can only be counted. */
   private static final int MAX_COUNTED = 320;
 
-  /** Samples for means, which settle sooner than extremes. */
+  /** Samples for means, which settle sooner than extremes, and as many to judge passes on. */
   private static final int MAX_SOME = 32;
 
   private final SourceModel source;
@@ -53,7 +58,7 @@ final class SplitSamples {
     new SampleCheck(samples, source.inputs(), source.isBatched()).run();
     int count = samples.count();
     int most = source.hasScores() ? MAX_HOLDOUT : MAX_COUNTED;
-    int size = Math.clamp(count / HOLDOUT_PART, Math.min(MIN_HOLDOUT, count / 2), most);
+    int size = Math.clamp(count / HOLDOUT_PART, Math.clamp(count / 3, 2, MIN_HOLDOUT), most);
     // From the middle of each part, so that what is in order is spread over both.
     heldOut = IntStream.range(0, size).map(i -> (int) ((i + 0.5) * count / size)).toArray();
     Set<Integer> held = new LinkedHashSet<>();
@@ -70,25 +75,32 @@ final class SplitSamples {
     return learnt.length;
   }
 
-  /** Counts what tensors of type FLOAT hold. */
+  /** Counts what tensors of the model, of type FLOAT, hold. */
   Map<String, Histogram> observe(Set<String> tensors, Progress progress) throws IOException {
-    return observe(tensors, learnt, progress);
+    return observe(source.graph(), tensors, learnt, progress);
+  }
+
+  /** Counts what tensors of a graph of the same inputs hold. */
+  Map<String, Histogram> observe(Graph graph, Set<String> tensors, Progress progress)
+      throws IOException {
+    return observe(graph, tensors, learnt, progress);
   }
 
   /** The same on {@link #someCount} of the samples. */
-  Map<String, Histogram> observeSome(Set<String> tensors, Progress progress) throws IOException {
-    return observe(tensors, some(), progress);
+  Map<String, Histogram> observeSome(Graph graph, Set<String> tensors, Progress progress)
+      throws IOException {
+    return observe(graph, tensors, some(), progress);
   }
 
-  private Map<String, Histogram> observe(Set<String> tensors, int[] indices, Progress progress)
-      throws IOException {
+  private Map<String, Histogram> observe(
+      Graph graph, Set<String> tensors, int[] indices, Progress progress) throws IOException {
     Set<String> made = new LinkedHashSet<>(tensors);
     // An input of the graph can't be an output, too.
     source.graph().inputs().forEach(made::remove);
     Map<String, Histogram> histograms = new LinkedHashMap<>();
     if (!made.isEmpty()) {
       try (OrtSession session =
-          source.session(SourceModel.observing(source.graph(), made), "the observed model")) {
+          source.session(SourceModel.observing(graph, made), "the observed model")) {
         histograms.putAll(
             Observation.run(
                 session, new SampleFeed(samples, indices, source.isBatched()), progress));
@@ -109,17 +121,76 @@ final class SplitSamples {
 
   /** How many samples {@link #someLearnt} takes. */
   int someCount() {
-    return Math.min(MAX_SOME, learnt.length);
+    return some().length;
   }
 
   /** Runs a session on some of the samples that ranges are learnt from, one a run. */
   void someLearnt(OrtSession session, SampleFeed.Sink sink) throws IOException {
-    new SampleFeed(samples, some(), source.isBatched()).run(session, sink);
+    feed(samples, some()).run(session, sink);
+  }
+
+  /**
+   * Others of the samples that ranges are learnt from than {@link #someLearnt} shows, each alone: a
+   * pass that fits its weights to a few samples does well on these in any case.
+   */
+  List<SampleFeed> otherLearnt() {
+    CalibrationSource held = new HeldSamples(samples, source.arena());
+    return IntStream.of(some(1)).mapToObj(index -> feed(held, new int[] {index})).toList();
+  }
+
+  private SampleFeed feed(CalibrationSource from, int[] indices) {
+    return new SampleFeed(from, indices, source.isBatched());
   }
 
   private int[] some() {
-    int count = someCount();
-    return IntStream.range(0, count).map(i -> learnt[i * learnt.length / count]).toArray();
+    return some(0);
+  }
+
+  /** Every second sample from one on, thinned out. */
+  private int[] some(int first) {
+    int all = (learnt.length - first + 1) / 2;
+    int count = Math.min(MAX_SOME, all);
+    return IntStream.range(0, count).map(i -> learnt[first + i * all / count * 2]).toArray();
+  }
+
+  /** Takes a tensor of a sample. */
+  @FunctionalInterface
+  interface TensorSink {
+    /**
+     * Takes a tensor.
+     *
+     * @param data of type FLOAT, little endian; gone when this returns
+     */
+    void accept(String tensor, MemorySegment data, List<Long> extents);
+  }
+
+  /** Shows what tensors of type FLOAT hold on some of the samples that ranges are learnt from. */
+  void someLearnt(Graph graph, Set<String> tensors, TensorSink sink, IntConsumer done)
+      throws IOException {
+    List<String> inputs = source.graph().inputs().stream().filter(tensors::contains).toList();
+    List<String> made = tensors.stream().filter(name -> !inputs.contains(name)).toList();
+    if (!inputs.isEmpty()) {
+      for (int index : some()) {
+        Map<String, NpyArray> sample = samples.sample(index);
+        for (String input : inputs) {
+          NpyArray array = sample.get(input);
+          sink.accept(input, array.data(), LongStream.of(array.shape().dims()).boxed().toList());
+        }
+      }
+    }
+    if (!made.isEmpty()) {
+      try (OrtSession session =
+          source.session(SourceModel.observing(graph, made), "the observed model")) {
+        someLearnt(
+            session,
+            (outputs, count) -> {
+              for (int i = 0; i < outputs.size(); i++) {
+                sink.accept(made.get(i), outputs.get(i).data(), outputs.get(i).info().dims());
+              }
+              done.accept(count);
+            });
+      }
+    }
   }
 
   /** Asks the model for its answers to what is held out. */

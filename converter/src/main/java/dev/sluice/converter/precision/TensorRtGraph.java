@@ -51,7 +51,7 @@ final class TensorRtGraph {
       NodeProto.Builder quantized =
           node.toBuilder().setInput(0, pair(pairs, layer.activation())).setInput(1, weights);
       if (recipe.corrections().containsKey(layer.key())) {
-        setBias(quantized, edit.realBias(layer, recipe.bias(graph, layer)));
+        setBias(quantized, edit.realBias(layer, recipe.bias(layer)));
       }
       edit.replace(layer.index(), quantized.build());
     }

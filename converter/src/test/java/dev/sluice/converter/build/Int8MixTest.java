@@ -127,9 +127,10 @@ class Int8MixTest {
         .weights("w0", 1, 16, 3, 3, 3)
         .weights("b0", 2, 16)
         .weights("w1", 3, 8, 16, 3, 3)
+        .weights("b1", 4, 8)
         .node("Conv", List.of("x", "w0", "b0"), List.of("c0"), integers("pads", 1L, 1L, 1L, 1L))
         .node("Relu", List.of("c0"), List.of("r0"))
-        .node("Conv", List.of("r0", "w1"), List.of("c1"))
+        .node("Conv", List.of("r0", "w1", "b1"), List.of("c1"))
         .node("Sigmoid", List.of("c1"), List.of("s"))
         .node(
             "ReduceMean",
@@ -141,7 +142,7 @@ class Int8MixTest {
 
   private static final CalibrationSource IMAGES = normal(1, Shape.of(1, 3, 8, 8));
 
-  /** The one Cast is that of the output; the second layer has a bias for what was corrected. */
+  /** The one Cast is that of the output. */
   @Test
   void allButTheEndsIsInSixteenBits() throws Exception {
     PrecisionBuilder.Built built = int8(convolutions(), IMAGES, ANY);
@@ -242,7 +243,7 @@ class Int8MixTest {
     assertThat(built.conversion().tensorRtProblems()).isEmpty();
     assertThat(precisions(built).values()).containsOnly("int8");
     assertThat(built.conversion().layers().get(1).reason())
-        .startsWith("within the bar; what it gives is FP32: it takes '")
+        .startsWith("within the bar; what it gives TensorRT is FP32: it takes '")
         .endsWith("', whose scale is none of FLOAT16");
   }
 

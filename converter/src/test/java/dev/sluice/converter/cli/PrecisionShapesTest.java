@@ -33,7 +33,7 @@ import tools.jackson.databind.JsonNode;
  */
 @Timeout(300)
 class PrecisionShapesTest {
-  private static final int SAMPLES = 12;
+  private static final int SAMPLES = 24;
 
   @TempDir private Path folder;
 
@@ -101,11 +101,12 @@ class PrecisionShapesTest {
     verify(model, "cpu", 40, library);
     verify(model, "tensorrt", 40, library);
     List<Object> eight = new ArrayList<>(List.of(flags));
-    eight.addAll(List.of("--cpu-graph", "int8"));
+    // Few samples of random numbers leave the largest of others unseen.
+    eight.addAll(List.of("--cpu-graph", "int8", "--max-loss", "8dB"));
     JsonNode built = build(model, "int8", eight.toArray());
     assertThat(built.get("tensorrtProblems")).isEmpty();
-    verify(model, "cpu", 20, library);
-    verify(model, "tensorrt", 20, library);
+    verify(model, "cpu", 15, library);
+    verify(model, "tensorrt", 15, library);
     int found = 0;
     for (JsonNode layer : built.get("layers")) {
       found += layer.get("precision").asString().equals("int8") ? 1 : 0;
