@@ -114,7 +114,7 @@ final class PrecisionFlags {
       paramLabel = "PRECISION",
       description =
           "The precision of the package's graph for the CPU: int8, fp32, or auto, which is fp32 where"
-              + " int8 is slower on this machine (default: auto).")
+              + " int8 is not a tenth faster on this machine (default: auto).")
   void setCpuGraph(String value) {
     if (!List.of("auto", INT8, FP32).contains(value)) {
       throw usage("--cpu-graph " + value + ": there are auto, int8 and fp32");
