@@ -14,6 +14,8 @@ class ZooPrecisionTest {
   /** These samples are not quite of the kind that was held out: another generator makes them. */
   private static final double ANOTHER_GENERATOR_DB = 1.5;
 
+  private static final double ANOTHER_GENERATOR_SHARE = 0.004;
+
   @ParameterizedTest
   @EnumSource(ZooModel.class)
   void lowerPrecisionKeepsItsPromise(ZooModel model) {
@@ -37,7 +39,9 @@ class ZooPrecisionTest {
       assertThat(agreement).as(line).isGreaterThanOrEqualTo(0.98);
       assertThat(number(words[7])).as(line).isGreaterThanOrEqualTo(20);
       // The build said what samples that it had not seen would have at least.
-      assertThat(words[6].equals("-") || agreement >= Double.parseDouble(words[6]))
+      assertThat(
+              words[6].equals("-")
+                  || agreement >= Double.parseDouble(words[6]) - ANOTHER_GENERATOR_SHARE)
           .as(line)
           .isTrue();
       assertThat(words[8].equals("-") || number(words[7]) > number(words[8]) - ANOTHER_GENERATOR_DB)
