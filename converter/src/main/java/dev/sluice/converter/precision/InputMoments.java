@@ -32,6 +32,9 @@ final class InputMoments {
   /** Of a model whose layers have more inputs together the blocks are smaller. */
   private static final long MAX_BYTES = 256L << 20;
 
+  /** And where the heap is small: this part of it at most, since two graphs may be tried. */
+  private static final long HEAP_PART = 16;
+
   /** Places of a convolution's result, or rows of a product, that a sample counts with. */
   private static final int PLACES = 128;
 
@@ -119,7 +122,8 @@ final class InputMoments {
       int groups = (int) Attributes.integer(layer.node(), "group", 1);
       all += groups * inputs(layer, dims(graph, layer));
     }
-    return Math.clamp(MAX_BYTES / Double.BYTES / all, 1, BLOCK);
+    long room = Math.min(MAX_BYTES, Runtime.getRuntime().maxMemory() / HEAP_PART);
+    return Math.clamp(room / Double.BYTES / all, 1, BLOCK);
   }
 
   /** Counts what layers take, on samples. */
