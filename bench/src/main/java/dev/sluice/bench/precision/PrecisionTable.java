@@ -3,17 +3,14 @@ package dev.sluice.bench.precision;
 import dev.sluice.bench.precision.CpuModel.Precision;
 import java.io.IOException;
 import java.io.PrintStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.stream.Stream;
 import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
@@ -77,8 +74,8 @@ public final class PrecisionTable implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, RunnerException {
-    Path folder = Files.createTempDirectory("sluice-bench-");
-    try {
+    try (PackageFolder packages = new PackageFolder()) {
+      Path folder = packages.path();
       for (CpuModel model : models) {
         model.pack(folder);
         // A row of a convolution network fills the machine; a batch tells nothing new.
@@ -92,12 +89,6 @@ public final class PrecisionTable implements Callable<Integer> {
       if (callers) {
         CpuModel.MLP.pack(folder);
         manyCallers(folder);
-      }
-    } finally {
-      try (Stream<Path> files = Files.walk(folder)) {
-        for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-          Files.delete(file);
-        }
       }
     }
     return 0;
