@@ -19,6 +19,16 @@ import java.util.concurrent.ThreadFactory;
  * <p>Thread safety: immutable; a {@link Builder} belongs to one thread.
  */
 public final class EngineOptions {
+  /**
+   * A caller that finds no rows waits twice, for admission and for its answer, and a buffer is
+   * taken until the slowest of its callers has read: 64 callers that share 6 buffers of 16 rows
+   * have two thirds of the throughput that they have with 12, 256 half of that with 32 ({@code
+   * bench/results/buffers.txt}).
+   */
+  static final int ROWS_IN_FLIGHT = 512;
+
+  static final int MOST_BUFFERS = 64;
+
   private final Builder from;
 
   private EngineOptions(Builder from) {
@@ -97,11 +107,14 @@ public final class EngineOptions {
 
   /** The protocol's options, once batch, lanes and the rest are settled. */
   BatchOptions batchOptions(int maxRows, int lanes, long maxDelayNs) {
-    int buffers = from.buffersPerShape > 0 ? from.buffersPerShape : Math.max(4, 2 * lanes + 2);
+    int buffers = from.buffersPerShape;
+    int fewest = Math.max(maxRows == 1 ? 16 : 4, 2 * lanes + 2);
+    int most = Math.max(fewest, Math.min(MOST_BUFFERS, Math.ceilDiv(ROWS_IN_FLIGHT, maxRows)));
     return new BatchOptions(
         maxRows,
         lanes,
-        maxRows == 1 && from.buffersPerShape == 0 ? Math.max(buffers, 16) : buffers,
+        buffers > 0 ? buffers : fewest,
+        buffers > 0 ? buffers : most,
         from.maxShapes,
         maxDelayNs,
         from.exactBatch,
@@ -240,7 +253,12 @@ public final class EngineOptions {
       return this;
     }
 
-    /** Batch buffers per shape, the bound of what is in flight; 0, the default, fits the lanes. */
+    /**
+     * Batch buffers per shape, the bound of what is in flight. By default, 0, two for each lane and
+     * two more, at least 4, or at least 16 where a batch has one row; and as many more as {@value
+     * #ROWS_IN_FLIGHT} rows need, up to {@value #MOST_BUFFERS}, while all of a shape take at most
+     * 64 MiB and the shapes of the outputs are known before a run.
+     */
     public Builder buffersPerShape(int count) {
       buffersPerShape = count;
       return this;

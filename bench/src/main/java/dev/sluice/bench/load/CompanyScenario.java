@@ -1,19 +1,12 @@
 package dev.sluice.bench.load;
 
-import dev.sluice.engine.Engine;
+import dev.sluice.bench.load.SpinLoad.Outcome;
 import dev.sluice.engine.EngineOptions;
-import dev.sluice.engine.EngineStats;
-import dev.sluice.engine.Request;
 import dev.sluice.engine.backend.BackendException;
-import java.lang.foreign.ValueLayout;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
-import org.HdrHistogram.ConcurrentHistogram;
 
 /**
  * What waiting for company gains: closed-loop callers on a {@link SpinBackend}, over lanes and
@@ -28,12 +21,8 @@ public final class CompanyScenario {
   private static final long ROW_NS = 17_000;
   private static final int MAX_BATCH = 64;
   private static final long[] DELAYS_US = {0, 50, 200, 1_000};
-  private static final Duration CLAIM_WAIT = Duration.ofSeconds(10);
 
   private CompanyScenario() {}
-
-  /** One setting of one round. */
-  record Outcome(double rowsPerS, double p50Us, double p99Us, double meanBatch, long wrong) {}
 
   /** Prints the table. The one argument, seconds of each measurement, is 2 by default. */
   public static void main(String[] args) throws Exception {
@@ -65,9 +54,7 @@ public final class CompanyScenario {
       }
     }
     for (int i = 0; i < DELAYS_US.length; i++) {
-      List<Outcome> outcomes = byDelay.get(i);
-      outcomes.sort((a, b) -> Double.compare(a.rowsPerS(), b.rowsPerS()));
-      Outcome median = outcomes.get(ROUNDS / 2);
+      Outcome median = Outcome.median(byDelay.get(i));
       System.out.printf(
           Locale.ROOT,
           "%7d %6d %12d %9.0f %8.0f %8.0f %11.1f %6d%n",
@@ -78,7 +65,7 @@ public final class CompanyScenario {
           median.p50Us(),
           median.p99Us(),
           median.meanBatch(),
-          outcomes.stream().mapToLong(Outcome::wrong).sum());
+          median.wrong());
     }
   }
 
@@ -90,69 +77,7 @@ public final class CompanyScenario {
             .lanes(lanes)
             .maxDelay(Duration.ofNanos(delayNs))
             .build();
-    ConcurrentHistogram latencyNs = new ConcurrentHistogram(60_000_000_000L, 3);
-    AtomicLong wrong = new AtomicLong();
-    AtomicLong answered = new AtomicLong();
-    AtomicBoolean measuring = new AtomicBoolean();
-    AtomicBoolean stop = new AtomicBoolean();
-    try (Engine engine = Engine.over(new SpinBackend(BASE_NS, ROW_NS), true, options)) {
-      CountDownLatch ended = new CountDownLatch(callers);
-      for (int i = 0; i < callers; i++) {
-        long seed = i;
-        Thread.ofPlatform()
-            .start(() -> {
-              try {
-                call(engine, seed, measuring, stop, latencyNs, answered, wrong);
-              } finally {
-                ended.countDown();
-              }
-            });
-      }
-      Thread.sleep((long) (seconds * 250));
-      measuring.set(true);
-      Thread.sleep((long) (seconds * 1_000));
-      stop.set(true);
-      ended.await();
-      EngineStats stats = engine.stats();
-      return new Outcome(
-          answered.get() / seconds,
-          latencyNs.getValueAtPercentile(50) / 1e3,
-          latencyNs.getValueAtPercentile(99) / 1e3,
-          stats.batchRows().mean(),
-          wrong.get());
-    }
-  }
-
-  private static void call(
-      Engine engine,
-      long seed,
-      AtomicBoolean measuring,
-      AtomicBoolean stop,
-      ConcurrentHistogram latencyNs,
-      AtomicLong answered,
-      AtomicLong wrong) {
-    Request request = engine.newRequest();
-    long x = seed << 32;
-    try {
-      while (!stop.get()) {
-        long startNs = System.nanoTime();
-        if (!request.claim(1, CLAIM_WAIT).admitted()) {
-          wrong.incrementAndGet();
-          continue;
-        }
-        request.input(0).set(ValueLayout.JAVA_LONG, 0, ++x);
-        long y = request.run().output(0).get(ValueLayout.JAVA_LONG, 0);
-        request.close();
-        if (y != x + 1) {
-          wrong.incrementAndGet();
-        }
-        if (measuring.get()) {
-          latencyNs.recordValue(System.nanoTime() - startNs);
-          answered.incrementAndGet();
-        }
-      }
-    } catch (InterruptedException e) {
-      wrong.incrementAndGet();
-    }
+    return new SpinLoad(BASE_NS, ROW_NS, callers, Thread.ofPlatform().factory())
+        .measure(options, seconds);
   }
 }

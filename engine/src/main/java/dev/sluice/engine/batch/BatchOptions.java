@@ -10,7 +10,9 @@ import java.util.concurrent.ThreadFactory;
  *
  * @param maxRows rows of a full batch; 1 for a model that is not batched
  * @param lanes executors of batches
- * @param buffersPerQueue batch buffers of one shape key
+ * @param leastBuffersPerQueue batch buffers of one shape key, however large they are
+ * @param buffersPerQueue the same, where the outputs' shapes are known before a run and all of them
+ *     take at most {@link #QUEUE_BYTES}
  * @param maxQueues most shape keys at once
  * @param maxDelayNs see {@link BatchPolicy}
  * @param exactRows whether every run has {@code maxRows} rows, whatever is claimed
@@ -27,6 +29,7 @@ import java.util.concurrent.ThreadFactory;
 public record BatchOptions(
     int maxRows,
     int lanes,
+    int leastBuffersPerQueue,
     int buffersPerQueue,
     int maxQueues,
     long maxDelayNs,
@@ -40,11 +43,15 @@ public record BatchOptions(
     Executor callbacks,
     ThreadFactory threads,
     NanoClock clock) {
+  /** Most memory of a queue that has more than the least number of buffers. */
+  static final long QUEUE_BYTES = 64L << 20;
+
   /** Checks the numbers. */
   public BatchOptions {
     atLeast(1, maxRows, "maxRows");
     atLeast(1, lanes, "lanes");
-    atLeast(1, buffersPerQueue, "buffersPerQueue");
+    atLeast(1, leastBuffersPerQueue, "leastBuffersPerQueue");
+    atLeast(leastBuffersPerQueue, buffersPerQueue, "buffersPerQueue");
     atLeast(1, maxQueues, "maxQueues");
     atLeast(0, maxDelayNs, "maxDelayNs");
     atLeast(1, maxPendingRows, "maxPendingRows");

@@ -1,7 +1,9 @@
 package dev.sluice.engine.batch;
 
+import dev.sluice.engine.Priority;
 import dev.sluice.engine.backend.BatchMemory;
 import dev.sluice.engine.backend.ShapeKey;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -31,15 +33,19 @@ public final class BatchQueue {
   volatile int expectedRows = 1;
 
   BatchQueue(
-      Dispatcher dispatcher, ShapeKey key, int firstIndex, BatchMemory[] memories, int maxRows) {
+      Dispatcher dispatcher,
+      ShapeKey key,
+      int firstIndex,
+      List<BatchMemory> memories,
+      int maxRows) {
     this.dispatcher = dispatcher;
     this.key = key;
     this.firstIndex = firstIndex;
     this.maxRows = maxRows;
-    this.batches = new Batch[memories.length];
-    this.free = new IndexSet(memories.length);
-    for (int i = 0; i < memories.length; i++) {
-      batches[i] = new Batch(firstIndex + i, this, memories[i], maxRows);
+    this.batches = new Batch[memories.size()];
+    this.free = new IndexSet(memories.size());
+    for (int i = 0; i < memories.size(); i++) {
+      batches[i] = new Batch(firstIndex + i, this, memories.get(i), maxRows);
       free.add(i);
     }
   }
@@ -92,14 +98,17 @@ public final class BatchQueue {
           dispatcher.ready(batch);
         }
       }
-      if (!openAnother(seen)) {
+      if (!openAnother(seen, rows)) {
         return null;
       }
     }
   }
 
-  /** Opens a free batch in place of what {@code seen} names; false where none is free. */
-  private boolean openAnother(long seen) {
+  /**
+   * Opens a free batch in place of what {@code seen} names, of which the caller is about to claim
+   * {@code rows}; false where none is free.
+   */
+  private boolean openAnother(long seen, int rows) {
     int position = free.take();
     if (position < 0) {
       return open.get() != seen;
@@ -108,7 +117,7 @@ public final class BatchQueue {
     batch.open();
     if (open.compareAndSet(seen, ((seen >>> 32) + 1) << 32 | position)) {
       // Who looked while it was neither free nor open was refused, and may be in the line by now.
-      admissions.wake(Admissions.FAN_OUT);
+      admit(Admissions.FAN_OUT, rows);
     } else if (batch.tryWithdraw()) {
       putFree(position);
     } else if (batch.seal()) {
@@ -125,7 +134,42 @@ public final class BatchQueue {
 
   private void putFree(int position) {
     free.add(position);
-    admissions.wake(Admissions.FAN_OUT);
+    admit(Admissions.FAN_OUT);
+  }
+
+  /** Rows that claims may find now; whoever makes more of them looks at the line afterwards. */
+  private int room() {
+    Batch batch = openBatch();
+    int room = free.size() * maxRows;
+    if (batch != null) {
+      long word = batch.word();
+      if (Batch.phase(word) == Batch.OPEN) {
+        room += maxRows - Batch.rows(word);
+      }
+    }
+    return room;
+  }
+
+  /**
+   * Whether a newcomer would overtake a caller that waits, or take the rows of one that was told.
+   */
+  boolean mustQueue(Priority priority) {
+    if (admissions.isBehind(priority)) {
+      return true;
+    }
+    int told = admissions.told();
+    return told > 0 && room() <= told;
+  }
+
+  /** Tells callers in the line that they may try, at most {@code count} and no more than fit. */
+  void admit(int count) {
+    admit(count, 0);
+  }
+
+  private void admit(int count, int taken) {
+    if (!admissions.isEmpty()) {
+      admissions.wake(count, room() - taken);
+    }
   }
 
   /** Whether every batch is free, or open with nothing claimed. */

@@ -126,7 +126,7 @@ public final class Claims {
    */
   public Slot tryClaim(
       BatchQueue queue, int rows, Priority priority, long deadlineNs, Ticket ticket) {
-    if (dispatcher.mustQueue(queue, priority)) {
+    if (queue.mustQueue(priority)) {
       return refuse(ticket, Admission.QUEUED_BEHIND);
     }
     return claimNow(queue, rows, priority, deadlineNs, ticket);
@@ -251,21 +251,21 @@ public final class Claims {
   public Slot claim(
       BatchQueue queue, int rows, Priority priority, long deadlineNs, Ticket ticket, long timeoutNs)
       throws InterruptedException {
-    if (!dispatcher.mustQueue(queue, priority)) {
+    if (!queue.mustQueue(priority)) {
       Slot slot = claimNow(queue, rows, priority, deadlineNs, ticket);
       if (slot != null || !worthWaiting(ticket.refusal)) {
         return slot;
       }
     }
     long untilNs = options.clock().nanoTime() + timeoutNs;
-    Admissions admissions = queue.admissions();
-    admissions.enqueue(ticket.node, priority);
+    queue.admissions().enqueue(ticket.node, priority);
     try {
-      admissions.wake(1);
+      admitIfAllowed(queue, rows);
       return waitForAdmission(queue, rows, priority, deadlineNs, ticket, untilNs);
     } finally {
-      admissions.remove(ticket.node);
-      admissions.wake(Admissions.FAN_OUT);
+      if (queue.admissions().leave(ticket.node)) {
+        queue.admit(Admissions.FAN_OUT);
+      }
     }
   }
 
@@ -276,18 +276,38 @@ public final class Claims {
       if (Thread.interrupted()) {
         throw new InterruptedException("interrupted while waiting for admission");
       }
-      boolean told = ticket.node.takeGo() && queue.admissions().mayTry(priority);
-      if (told || state != SERVING) {
+      long leftNs = untilNs - options.clock().nanoTime();
+      if (ticket.node.isTold()) {
+        // Before the claim: a caller that holds rows must not be held up by others.
+        queue.admit(Admissions.FAN_OUT);
+      }
+      boolean told = ticket.node.takeGo();
+      if (told || state != SERVING || dispatcher.failure() != null) {
         Slot slot = claimNow(queue, rows, priority, deadlineNs, ticket);
         if (slot != null || !worthWaiting(ticket.refusal)) {
           return slot;
         }
       }
-      long leftNs = untilNs - options.clock().nanoTime();
+      if (told) {
+        queue.admissions().requeue(ticket.node);
+        admitIfAllowed(queue, rows);
+      } else if (leftNs > 0) {
+        LockSupport.parkNanos(this, leftNs);
+      }
       if (leftNs <= 0) {
         return refuse(ticket, Admission.TIMED_OUT);
       }
-      LockSupport.parkNanos(this, leftNs);
+    }
+  }
+
+  /**
+   * Who came into the line looks once more: room and limits may have changed before. Not where a
+   * limit keeps it out, for it would tell itself, and spin.
+   */
+  private void admitIfAllowed(BatchQueue queue, int rows) {
+    if (dispatcher.refusal() != Admission.QUARANTINED
+        && (pendingRows == null || pendingRows.get() <= options.maxPendingRows() - rows)) {
+      queue.admit(1);
     }
   }
 
@@ -535,13 +555,11 @@ public final class Claims {
         return false;
       }
       state = CLOSING;
-      dispatcher.wakeClaims();
+      dispatcher.endClaims();
       long untilNs = options.clock().nanoTime() + options.drainTimeoutNs();
       boolean interrupted = false;
       while (!idle() && untilNs - options.clock().nanoTime() > 0) {
-        for (BatchQueue queue : dispatcher.queues()) {
-          queue.admissions().wake(Integer.MAX_VALUE);
-        }
+        dispatcher.endClaims();
         interrupted |= Thread.interrupted();
         LockSupport.parkNanos(this, CLOSE_POLL_NS);
       }

@@ -1,12 +1,15 @@
 package dev.sluice.engine.batch;
 
+import dev.sluice.bindings.ElementType;
 import dev.sluice.engine.Admission;
-import dev.sluice.engine.Priority;
+import dev.sluice.engine.TensorSpec;
 import dev.sluice.engine.backend.Backend;
 import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.backend.BatchMemory;
 import dev.sluice.engine.backend.ShapeKey;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -94,27 +97,43 @@ final class Dispatcher {
 
   /** Allocates the batches of another shape key. Under the caller's lock. */
   BatchQueue addQueue(ShapeKey key) throws BackendException {
-    BatchMemory[] memories = new BatchMemory[options.buffersPerQueue()];
+    List<BatchMemory> memories = new ArrayList<>();
     try {
-      for (int i = 0; i < memories.length; i++) {
-        memories[i] = backend.allocate(key, options.maxRows());
+      memories.add(backend.allocate(key, options.maxRows()));
+      int buffers = buffers(memories.getFirst());
+      while (memories.size() < buffers) {
+        memories.add(backend.allocate(key, options.maxRows()));
       }
     } catch (BackendException | RuntimeException | OutOfMemoryError e) {
-      for (BatchMemory memory : memories) {
-        if (memory != null) {
-          memory.close();
-        }
-      }
+      memories.forEach(BatchMemory::close);
       throw e;
     }
     BatchQueue queue = new BatchQueue(this, key, batches.length, memories, options.maxRows());
-    Batch[] more = Arrays.copyOf(batches, batches.length + memories.length);
-    System.arraycopy(queue.batches(), 0, more, batches.length, memories.length);
+    Batch[] more = Arrays.copyOf(batches, batches.length + memories.size());
+    System.arraycopy(queue.batches(), 0, more, batches.length, memories.size());
     batches = more;
     BatchQueue[] moreQueues = Arrays.copyOf(queues, queues.length + 1);
     moreQueues[queues.length] = queue;
     queues = moreQueues;
     return queue;
+  }
+
+  /** How many such buffers a queue has. */
+  private int buffers(BatchMemory memory) {
+    if (!memory.fixedOutputs()) {
+      return options.leastBuffersPerQueue();
+    }
+    List<TensorSpec> inputs = backend.signature().inputs();
+    List<TensorSpec> outputs = backend.signature().outputs();
+    long rowBytes = 0;
+    for (int i = 0; i < inputs.size(); i++) {
+      rowBytes += inputs.get(i).type() == ElementType.STRING ? 0 : memory.inputRowBytes(i);
+    }
+    for (int i = 0; i < outputs.size(); i++) {
+      rowBytes += outputs.get(i).type() == ElementType.STRING ? 0 : memory.outputRowBytes(i);
+    }
+    long fit = BatchOptions.QUEUE_BYTES / Math.max(1, rowBytes * memory.maxRows());
+    return (int) Math.clamp(fit, options.leastBuffersPerQueue(), (long) options.buffersPerQueue());
   }
 
   /** Makes all lanes ready for a shape, before they serve. */
@@ -249,7 +268,9 @@ final class Dispatcher {
     if (Batch.phase(word) != Batch.OPEN || Batch.slots(word) == Batch.pending(word)) {
       return BatchPolicy.NEVER;
     }
-    return policy.decide(Batch.rows(word), queue.expectedRows, batch.firstClaimNs, true, nowNs);
+    // Who stands in the line comes as soon as it can.
+    int expected = queue.admissions().isEmpty() ? queue.expectedRows : batch.maxRows();
+    return policy.decide(Batch.rows(word), expected, batch.firstClaimNs, true, nowNs);
   }
 
   /**
@@ -445,9 +466,7 @@ final class Dispatcher {
         wakeAndFinish(batch);
       }
     }
-    for (BatchQueue queue : queues) {
-      queue.admissions().wake(Integer.MAX_VALUE);
-    }
+    endClaims();
   }
 
   private void wakeAndFinish(Batch batch) {
@@ -554,15 +573,18 @@ final class Dispatcher {
     }
   }
 
-  /** Lets waiting claims look again, whatever their shape. */
-  void wakeClaims() {
+  /** Has every waiting claim look again: the engine takes none any more. */
+  void endClaims() {
     for (BatchQueue queue : queues) {
-      queue.admissions().wake(Admissions.FAN_OUT);
+      queue.admissions().wake(Integer.MAX_VALUE);
     }
   }
 
-  boolean mustQueue(BatchQueue queue, Priority priority) {
-    return queue.admissions().mustQueue(priority);
+  /** Lets waiting claims look again, whatever their shape, where there is room for them. */
+  void wakeClaims() {
+    for (BatchQueue queue : queues) {
+      queue.admit(Admissions.FAN_OUT);
+    }
   }
 
   /** The refusal of an engine with too many late callers, else null. */

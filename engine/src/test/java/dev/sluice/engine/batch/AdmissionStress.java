@@ -2,6 +2,7 @@ package dev.sluice.engine.batch;
 
 import dev.sluice.engine.Priority;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.openjdk.jcstress.annotations.Actor;
 import org.openjdk.jcstress.annotations.Arbiter;
 import org.openjdk.jcstress.annotations.Expect;
@@ -28,7 +29,7 @@ public final class AdmissionStress {
       return true;
     }
     queue.admissions().enqueue(node, Priority.NORMAL);
-    queue.admissions().wake(1);
+    queue.admit(1);
     return node.takeGo() && queue.claim(1) != null;
   }
 
@@ -169,6 +170,74 @@ public final class AdmissionStress {
     @Arbiter
     public void told(II_Result r) {
       r.r2 = Stress.bit(node.takeGo());
+    }
+  }
+
+  /** The only batch is recycled while a caller that was told to try finds it busy. */
+  @JCStressTest
+  @JCStressMeta(AdmitMeta.class)
+  @State
+  public static class Told {
+    private final BatchQueue queue = Stress.queue(1, 1);
+    private final Batch busy = queue.claim(1).batch();
+    private final Admissions.Node first = new Admissions.Node();
+    private final Admissions.Node second = new Admissions.Node();
+
+    public Told() {
+      Stress.runToDone(busy);
+      queue.admissions().enqueue(first, Priority.NORMAL);
+      queue.admissions().enqueue(second, Priority.NORMAL);
+      queue.admissions().wake(1);
+    }
+
+    @Actor
+    public void caller(II_Result r) {
+      boolean told = first.takeGo();
+      r.r1 = Stress.bit(told && queue.claim(1) != null);
+      if (told && r.r1 == 0) {
+        queue.admissions().requeue(first);
+        queue.admit(1);
+        r.r1 = Stress.bit(first.takeGo() && queue.claim(1) != null);
+      }
+    }
+
+    @Actor
+    public void holder() {
+      if (busy.release()) {
+        queue.recycle(busy);
+      }
+    }
+
+    @Arbiter
+    public void told(II_Result r) {
+      r.r2 = Stress.bit(first.takeGo() || second.takeGo());
+    }
+  }
+
+  /** Who was told counts as such until its try is over. */
+  @JCStressTest
+  @JCStressMeta(AdmitMeta.class)
+  @State
+  public static class BrokenTold {
+    private final AtomicInteger told = new AtomicInteger(1);
+    private final IndexSet free = new IndexSet(1);
+    private boolean go;
+
+    @Actor
+    public void caller(II_Result r) {
+      r.r1 = Stress.bit(free.take() >= 0);
+      told.decrementAndGet();
+    }
+
+    @Actor
+    public void holder() {
+      free.add(0);
+      go = free.size() > told.get();
+    }
+
+    @Arbiter
+    public void told(II_Result r) {
+      r.r2 = Stress.bit(go);
     }
   }
 }

@@ -49,6 +49,7 @@ class ClaimsRaceTest {
             maxRows,
             lanes,
             buffers,
+            buffers,
             1,
             0,
             false,
@@ -202,7 +203,7 @@ class ClaimsRaceTest {
         new Runnable() {
           @Override
           public void run() {
-            // The clock is asked at the claim, at the line, and at the claim that the line allows.
+            // The clock is asked at the claim, at the line, and before a look whether it may try.
             if (asked.incrementAndGet() < 3) {
               onClock.set(this);
             } else {

@@ -4,7 +4,7 @@ import dev.sluice.engine.Shape;
 import dev.sluice.engine.backend.BatchMemory;
 import dev.sluice.engine.backend.ShapeKey;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 
 /**
@@ -45,8 +45,7 @@ final class Stress {
 
   /** A queue that never has to call its dispatcher: every request has one row. */
   static BatchQueue queue(int batches, int maxRows) {
-    BatchMemory[] memories = new BatchMemory[batches];
-    Arrays.setAll(memories, i -> new NoMemory(maxRows));
+    List<BatchMemory> memories = Collections.nCopies(batches, new NoMemory(maxRows));
     return new BatchQueue(null, new ShapeKey(List.of(Shape.of(1))), 0, memories, maxRows);
   }
 
