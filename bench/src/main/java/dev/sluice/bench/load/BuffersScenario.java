@@ -13,11 +13,10 @@ import java.util.concurrent.ThreadFactory;
  * What batch buffers gain: closed-loop callers on a {@link SpinBackend}, over the number of buffers
  * of a shape. Its figures are behind the default of {@code EngineOptions.buffersPerShape}.
  *
- * <p>Each row of the table is the median of its throughput over {@value #ROUNDS} rounds; a round
- * takes every number once, so that a drift of the machine hits all alike. Every answer is checked.
+ * <p>Each row of the table is the median of its throughput over {@value SpinLoad#ROUNDS} rounds.
+ * Every answer is checked.
  */
 public final class BuffersScenario {
-  private static final int ROUNDS = 3;
   private static final long BASE_NS = 20_000;
   private static final long ROW_NS = 4_000;
   private static final int MAX_BATCH = 16;
@@ -48,28 +47,14 @@ public final class BuffersScenario {
 
   private static void print(int callers, String kind, ThreadFactory threads, double seconds)
       throws Exception {
-    List<List<Outcome>> byBuffers = new ArrayList<>();
-    for (int i = 0; i < BUFFERS.length; i++) {
-      byBuffers.add(new ArrayList<>());
+    List<SpinLoad.Setting> settings = new ArrayList<>();
+    for (int buffers : BUFFERS) {
+      settings.add(() -> measure(callers, threads, buffers, seconds));
     }
-    for (int round = 0; round < ROUNDS; round++) {
-      for (int i = 0; i < BUFFERS.length; i++) {
-        byBuffers.get(i).add(measure(callers, threads, BUFFERS[i], seconds));
-      }
-    }
+    List<Outcome> outcomes = SpinLoad.inTurns(settings);
     for (int i = 0; i < BUFFERS.length; i++) {
-      Outcome median = Outcome.median(byBuffers.get(i));
       System.out.printf(
-          Locale.ROOT,
-          "%7d %9s %8d %9.0f %8.0f %8.0f %11.1f %6d%n",
-          callers,
-          kind,
-          BUFFERS[i],
-          median.rowsPerS(),
-          median.p50Us(),
-          median.p99Us(),
-          median.meanBatch(),
-          median.wrong());
+          Locale.ROOT, "%7d %9s %8d %s%n", callers, kind, BUFFERS[i], outcomes.get(i));
     }
   }
 

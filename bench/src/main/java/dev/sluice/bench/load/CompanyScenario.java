@@ -12,11 +12,10 @@ import java.util.Locale;
  * What waiting for company gains: closed-loop callers on a {@link SpinBackend}, over lanes and
  * {@code maxDelay}. Its figures are behind the default of {@code EngineOptions.maxDelay}.
  *
- * <p>Each row of the table is the median of its throughput over {@value #ROUNDS} rounds; a round
- * takes every setting once, so that a drift of the machine hits all alike. Every answer is checked.
+ * <p>Each row of the table is the median of its throughput over {@value SpinLoad#ROUNDS} rounds.
+ * Every answer is checked.
  */
 public final class CompanyScenario {
-  private static final int ROUNDS = 3;
   private static final long BASE_NS = 150_000;
   private static final long ROW_NS = 17_000;
   private static final int MAX_BATCH = 64;
@@ -44,28 +43,14 @@ public final class CompanyScenario {
   }
 
   private static void print(int callers, int lanes, double seconds) throws Exception {
-    List<List<Outcome>> byDelay = new ArrayList<>();
-    for (int i = 0; i < DELAYS_US.length; i++) {
-      byDelay.add(new ArrayList<>());
+    List<SpinLoad.Setting> settings = new ArrayList<>();
+    for (long delayUs : DELAYS_US) {
+      settings.add(() -> measure(callers, lanes, delayUs * 1_000, seconds));
     }
-    for (int round = 0; round < ROUNDS; round++) {
-      for (int i = 0; i < DELAYS_US.length; i++) {
-        byDelay.get(i).add(measure(callers, lanes, DELAYS_US[i] * 1_000, seconds));
-      }
-    }
+    List<Outcome> outcomes = SpinLoad.inTurns(settings);
     for (int i = 0; i < DELAYS_US.length; i++) {
-      Outcome median = Outcome.median(byDelay.get(i));
       System.out.printf(
-          Locale.ROOT,
-          "%7d %6d %12d %9.0f %8.0f %8.0f %11.1f %6d%n",
-          callers,
-          lanes,
-          DELAYS_US[i],
-          median.rowsPerS(),
-          median.p50Us(),
-          median.p99Us(),
-          median.meanBatch(),
-          median.wrong());
+          Locale.ROOT, "%7d %6d %12d %s%n", callers, lanes, DELAYS_US[i], outcomes.get(i));
     }
   }
 

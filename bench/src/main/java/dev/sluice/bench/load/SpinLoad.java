@@ -7,7 +7,9 @@ import dev.sluice.engine.Request;
 import dev.sluice.engine.backend.BackendException;
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -25,6 +27,9 @@ import org.HdrHistogram.ConcurrentHistogram;
  * @param threads makes them
  */
 record SpinLoad(long baseNs, long rowNs, int callers, ThreadFactory threads) {
+  /** Measurements of each setting. */
+  static final int ROUNDS = 3;
+
   private static final Duration CLAIM_WAIT = Duration.ofSeconds(10);
 
   /**
@@ -33,14 +38,44 @@ record SpinLoad(long baseNs, long rowNs, int callers, ThreadFactory threads) {
    * @param wrong answers, and claims that were refused
    */
   record Outcome(double rowsPerS, double p50Us, double p99Us, double meanBatch, long wrong) {
+    /** The figures as a part of a table's row. */
+    @Override
+    public String toString() {
+      return String.format(
+          Locale.ROOT, "%9.0f %8.0f %8.0f %11.1f %6d", rowsPerS, p50Us, p99Us, meanBatch, wrong);
+    }
+
     /** The one in the middle by throughput, with the wrong answers of all. */
-    static Outcome median(List<Outcome> outcomes) {
+    private static Outcome median(List<Outcome> outcomes) {
       List<Outcome> sorted =
           outcomes.stream().sorted((a, b) -> Double.compare(a.rowsPerS(), b.rowsPerS())).toList();
       Outcome middle = sorted.get(sorted.size() / 2);
       long wrong = outcomes.stream().mapToLong(Outcome::wrong).sum();
       return new Outcome(middle.rowsPerS, middle.p50Us, middle.p99Us, middle.meanBatch, wrong);
     }
+  }
+
+  /** A setting that is measured. */
+  interface Setting {
+    Outcome measure() throws BackendException, InterruptedException;
+  }
+
+  /**
+   * Measures settings {@value #ROUNDS} times. A round takes each once, so that a drift of the
+   * machine hits all alike.
+   *
+   * @return the median of each by throughput
+   */
+  static List<Outcome> inTurns(List<Setting> settings)
+      throws BackendException, InterruptedException {
+    List<List<Outcome>> outcomes = new ArrayList<>();
+    settings.forEach(_ -> outcomes.add(new ArrayList<>()));
+    for (int round = 0; round < ROUNDS; round++) {
+      for (int i = 0; i < settings.size(); i++) {
+        outcomes.get(i).add(settings.get(i).measure());
+      }
+    }
+    return outcomes.stream().map(Outcome::median).toList();
   }
 
   /** Loads an engine for a quarter of the time and measures it for all of it. */

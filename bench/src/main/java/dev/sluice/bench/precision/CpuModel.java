@@ -54,7 +54,7 @@ public enum CpuModel {
   public enum Precision {
     /** As the model is. */
     FP32,
-    /** Whatever the build would think of it on this machine. */
+    /** As a build for this machine makes it: layers that are slower in INT8 stay in FP32. */
     INT8
   }
 
@@ -95,9 +95,9 @@ public enum CpuModel {
     // Random weights have no accuracy to keep; that the answers are near those of FP32 is checked.
     PrecisionOptions all =
         new PrecisionOptions(
-            Calibrator.MSE, new LossBar(LossBar.Unit.DECIBEL, 0), List.of(), CpuGraph.INT8);
+            Calibrator.MSE, new LossBar(LossBar.Unit.DECIBEL, 0), List.of(), CpuGraph.AUTO);
     try {
-      var _ =
+      PrecisionBuilder.Built built =
           PrecisionBuilder.build(
               fp32,
               int8,
@@ -107,6 +107,10 @@ public enum CpuModel {
               new Drawn(model().inputs()),
               null,
               Progress.NONE);
+      String note = built.conversion().cpuNote();
+      if (note.startsWith("FP32")) {
+        throw new IOException("nothing is to be compared: " + this + " serves in " + note);
+      }
     } catch (BarNotMetException e) {
       throw new IOException(this + " has more noise than signal in INT8", e);
     }

@@ -153,7 +153,9 @@ public final class PrecisionTable implements Callable<Integer> {
         new OptionsBuilder()
             .include("^" + subject.benchmark().replace(".", "\\.") + "$")
             .jvmArgsAppend(
-                "--enable-native-access=ALL-UNNAMED", "-D" + PackageFolder.PROPERTY + "=" + folder)
+                "--enable-native-access=ALL-UNNAMED",
+                "--sun-misc-unsafe-memory-access=allow",
+                "-D" + PackageFolder.PROPERTY + "=" + folder)
             .shouldFailOnError(true)
             .verbosity(VerboseMode.SILENT);
     subject.parameters().forEach(options::param);
