@@ -22,6 +22,11 @@ public record Perceptron(String name, List<Integer> widths) implements Network {
     }
   }
 
+  /** Layers of 10, 50 and 10 values: 1,060 parameters. */
+  public static Perceptron tiny() {
+    return new Perceptron("mlp-tiny", List.of(10, 50, 10));
+  }
+
   /** Layers of 512, 1024, 1024 and 256 values: 1,837,312 parameters. */
   public static Perceptron wide() {
     return new Perceptron("mlp", List.of(512, 1024, 1024, 256));
