@@ -11,7 +11,7 @@ import java.util.Random;
  *
  * <p>Thread safety: immutable.
  */
-record PairedRatio(double median, double low, double high) {
+public record PairedRatio(double median, double low, double high) {
   private static final int DRAWS = 4_000;
   private static final double TAIL = 0.025;
 
@@ -33,7 +33,8 @@ record PairedRatio(double median, double low, double high) {
         medians[(int) Math.ceil((1 - TAIL) * DRAWS) - 1]);
   }
 
-  static double median(double[] values) {
+  /** The middle of values, or the mean of the two in the middle. */
+  public static double median(double[] values) {
     double[] sorted = values.clone();
     Arrays.sort(sorted);
     int middle = sorted.length / 2;

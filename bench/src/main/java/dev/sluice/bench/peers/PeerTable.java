@@ -1,11 +1,10 @@
 package dev.sluice.bench.peers;
 
+import dev.sluice.bench.models.PackageFolder;
 import java.io.IOException;
 import java.io.PrintStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -91,19 +90,13 @@ public final class PeerTable implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    Path folder = Files.createTempDirectory("sluice-peers-");
-    try {
+    try (PackageFolder packages = new PackageFolder()) {
+      Path folder = packages.path();
       for (PeerModel model : models) {
         model.make(folder);
         loneCaller(folder, model);
         for (String threads : List.of("platform", "virtual")) {
           manyCallers(folder, model, threads);
-        }
-      }
-    } finally {
-      try (Stream<Path> files = Files.walk(folder)) {
-        for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-          Files.delete(file);
         }
       }
     }

@@ -1,6 +1,7 @@
 package dev.sluice.bench.precision;
 
 import ai.onnxruntime.OrtException;
+import dev.sluice.bench.models.PackageFolder;
 import dev.sluice.bench.peers.OrtPeer;
 import dev.sluice.bench.peers.Peer;
 import dev.sluice.bench.peers.SluicePeer;

@@ -2,6 +2,7 @@ package dev.sluice.bench.precision;
 
 import dev.sluice.bench.models.MakeModels;
 import dev.sluice.bench.models.ModelInput;
+import dev.sluice.bench.models.PackageFolder;
 import dev.sluice.bench.precision.CpuModel.Precision;
 import dev.sluice.engine.Admission;
 import dev.sluice.engine.Engine;

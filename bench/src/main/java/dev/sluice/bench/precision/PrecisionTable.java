@@ -1,5 +1,7 @@
 package dev.sluice.bench.precision;
 
+import dev.sluice.bench.models.PackageFolder;
+import dev.sluice.bench.peers.PairedRatio;
 import dev.sluice.bench.precision.CpuModel.Precision;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -175,10 +177,6 @@ public final class PrecisionTable implements Callable<Integer> {
   }
 
   private static double median(List<Double> values) {
-    List<Double> sorted = values.stream().sorted().toList();
-    int middle = sorted.size() / 2;
-    return sorted.size() % 2 == 1
-        ? sorted.get(middle)
-        : (sorted.get(middle - 1) + sorted.get(middle)) / 2;
+    return PairedRatio.median(values.stream().mapToDouble(Double::doubleValue).toArray());
   }
 }

@@ -1,5 +1,6 @@
 package dev.sluice.bench.zoo;
 
+import dev.sluice.bench.models.PackageFolder;
 import dev.sluice.bindings.ElementType;
 import dev.sluice.converter.build.BuildOptions;
 import dev.sluice.converter.build.ModelBuilder;
@@ -24,15 +25,13 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.stream.Stream;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
+import picocli.CommandLine;
 
 /**
  * Tells what each precision costs the models of the zoo, on samples that neither training nor
@@ -154,16 +153,9 @@ public final class ZooTable implements Callable<Integer> {
         "promised",
         "bytes",
         "speedup");
-    Path folder = Files.createTempDirectory("sluice-zoo-");
-    try {
+    try (PackageFolder folder = new PackageFolder()) {
       for (ZooModel model : models) {
-        measure(model, Files.createDirectory(folder.resolve(model.name())));
-      }
-    } finally {
-      try (Stream<Path> files = Files.walk(folder)) {
-        for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-          Files.delete(file);
-        }
+        measure(model, Files.createDirectories(folder.path().resolve(model.name())));
       }
     }
     return 0;

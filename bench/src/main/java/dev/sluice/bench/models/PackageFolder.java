@@ -1,4 +1,4 @@
-package dev.sluice.bench.precision;
+package dev.sluice.bench.models;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -12,19 +12,22 @@ import java.util.stream.Stream;
  *
  * <p>Thread safety: immutable.
  */
-final class PackageFolder implements AutoCloseable {
-  static final String PROPERTY = "sluice.bench.packages";
+public final class PackageFolder implements AutoCloseable {
+  /** Names a folder that many runs share. */
+  public static final String PROPERTY = "sluice.bench.packages";
 
   private final Path path;
   private final boolean own;
 
-  PackageFolder() throws IOException {
+  /** The folder that {@value #PROPERTY} names, or a new one. */
+  public PackageFolder() throws IOException {
     String shared = System.getProperty(PROPERTY);
     own = shared == null;
     path = own ? Files.createTempDirectory("sluice-bench-") : Path.of(shared);
   }
 
-  Path path() {
+  /** The folder. */
+  public Path path() {
     return path;
   }
 
