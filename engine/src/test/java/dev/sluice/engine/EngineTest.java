@@ -370,6 +370,25 @@ class EngineTest {
   }
 
   @Test
+  void buffersAreManyWhereRowsAreSmallAndFewWhereTheyAreLarge() throws Exception {
+    assertThat(buffers(1, options(16, 2))).as("for 512 rows").isEqualTo(32);
+    assertThat(buffers(1, options(2, 1))).as("not more than 64").isEqualTo(64);
+    assertThat(buffers(1, options(1024, 3))).as("2 for each lane and 2 more").isEqualTo(8);
+    int mib = (1 << 20) / 2 / Long.BYTES;
+    assertThat(buffers(mib, options(4, 1))).as("64 MiB, of 4 rows of 1 MiB").isEqualTo(16);
+    assertThat(buffers(4 * mib, options(8, 1))).as("at least 4").isEqualTo(4);
+    assertThat(buffers(1, options(16, 2).buffersPerShape(3))).as("as asked for").isEqualTo(3);
+  }
+
+  private static int buffers(int width, EngineOptions.Builder options) throws Exception {
+    FakeBackend backend = new FakeBackend(width, (lane, m, rows) -> {});
+    try (Engine engine = engine(backend, options);
+        Request _ = engine.claim(1)) {
+      return backend.liveMemories();
+    }
+  }
+
+  @Test
   void aClaimWaitsNoLongerThanItsTimeout() throws Exception {
     FakeBackend backend = new FakeBackend(1, (lane, m, rows) -> {});
     try (Engine engine = engine(backend, options(1, 1).buffersPerShape(1));
