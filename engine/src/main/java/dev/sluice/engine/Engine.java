@@ -81,7 +81,10 @@ public final class Engine implements AutoCloseable {
     this.tuning = tuning;
     this.batchOptions =
         options.batchOptions(
-            maxBatch, lanes, options.maxDelayNs(tuning == null ? 0 : tuning.maxDelayNs()));
+            maxBatch,
+            lanes,
+            options.soloBuffers(tuning == null ? 0 : tuning.soloBuffers()),
+            options.maxDelayNs(tuning == null ? 0 : tuning.maxDelayNs()));
     ShapeKey declared = ShapeKey.ofDeclared(backend.signature(), batched);
     Claims opened = null;
     try {
@@ -379,7 +382,8 @@ public final class Engine implements AutoCloseable {
     for (Stage stage : Stage.values()) {
       stages.put(stage, new Histogram(2));
     }
-    claims.addStats(stages);
+    long[] runsByRows = new long[batchOptions.maxRows() + 1];
+    claims.addStats(stages, runsByRows);
     Map<Admission, Long> refused = new EnumMap<>(Admission.class);
     for (Admission reason : Admission.values()) {
       if (claims.refused(reason) > 0) {
@@ -394,8 +398,8 @@ public final class Engine implements AutoCloseable {
         EngineStats.Distribution.of(stages.get(Stage.POST)),
         EngineStats.Distribution.of(stages.get(Stage.DEVICE)),
         EngineStats.Distribution.of(stages.get(Stage.READ)),
-        EngineStats.Distribution.of(stages.get(Stage.ROWS)),
-        EngineStats.counts(stages.get(Stage.ROWS)),
+        EngineStats.Distribution.ofRows(runsByRows),
+        EngineStats.counts(runsByRows),
         Map.copyOf(refused),
         claims.quarantined(),
         claims.usableLanes(),

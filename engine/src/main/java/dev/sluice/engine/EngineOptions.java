@@ -100,13 +100,27 @@ public final class EngineOptions {
     return from.claimWait;
   }
 
+  /**
+   * Buffers that callers take for themselves: what was asked for, else the measured number where
+   * lanes and batches were left to the measurement, too.
+   */
+  int soloBuffers(int measured) {
+    if (from.exactBatch) {
+      return 0;
+    }
+    if (from.soloBuffers >= 0) {
+      return from.soloBuffers;
+    }
+    return from.lanes > 0 || from.maxBatch > 0 || from.buffersPerShape > 0 ? 0 : measured;
+  }
+
   /** The wait for company that was asked for, else the measured one. */
   long maxDelayNs(long measuredNs) {
     return from.maxDelay == null ? measuredNs : Engine.toNanos(from.maxDelay);
   }
 
   /** The protocol's options, once batch, lanes and the rest are settled. */
-  BatchOptions batchOptions(int maxRows, int lanes, long maxDelayNs) {
+  BatchOptions batchOptions(int maxRows, int lanes, int soloBuffers, long maxDelayNs) {
     int buffers = from.buffersPerShape;
     int fewest = Math.max(maxRows == 1 ? 16 : 4, 2 * lanes + 2);
     int most = Math.max(fewest, Math.min(MOST_BUFFERS, Math.ceilDiv(ROWS_IN_FLIGHT, maxRows)));
@@ -115,6 +129,7 @@ public final class EngineOptions {
         lanes,
         buffers > 0 ? buffers : fewest,
         buffers > 0 ? buffers : most,
+        soloBuffers,
         from.maxShapes,
         maxDelayNs,
         from.exactBatch,
@@ -147,6 +162,7 @@ public final class EngineOptions {
     private boolean selfTest = true;
     private boolean exactBatch;
     private int buffersPerShape;
+    private int soloBuffers = -1;
     private int maxShapes = 16;
     private int maxPending = Integer.MAX_VALUE;
     private int maxQuarantined = 2;
@@ -254,6 +270,18 @@ public final class EngineOptions {
     }
 
     /**
+     * Buffers of one row per shape that a platform thread takes for itself, and runs at once on its
+     * own thread, without a lane and whatever else runs: the fastest way for runs that are shorter
+     * than the time it takes to wait for one. Who finds none shares a batch. By default, -1,
+     * measured on the CPU; 0 where {@link #lanes}, {@link #maxBatch} or {@link #buffersPerShape} is
+     * given, and with {@link #exactBatch}.
+     */
+    public Builder soloBuffers(int count) {
+      soloBuffers = count;
+      return this;
+    }
+
+    /**
      * Batch buffers per shape, the bound of what is in flight. By default, 0, two for each lane and
      * two more, at least 4, or at least 16 where a batch has one row; and as many more as {@value
      * #ROWS_IN_FLIGHT} rows need, up to {@value #MOST_BUFFERS}, while all of a shape take at most
@@ -349,6 +377,7 @@ public final class EngineOptions {
       copy.selfTest = selfTest;
       copy.exactBatch = exactBatch;
       copy.buffersPerShape = buffersPerShape;
+      copy.soloBuffers = soloBuffers;
       copy.maxShapes = maxShapes;
       copy.maxPending = maxPending;
       copy.maxQuarantined = maxQuarantined;

@@ -234,6 +234,7 @@ final class PackageOpener {
     return new Tuning(
         Math.min(maxBatch, profileRows),
         options.lanes() > 0 ? options.lanes() : tuning.lanes(),
+        options.soloBuffers(tuning.soloBuffers()),
         options.threadsPerLane() > 0 ? options.threadsPerLane() : tuning.threadsPerLane(),
         options.maxDelayNs(tuning.maxDelayNs()),
         tuning.measured(),

@@ -10,6 +10,7 @@ import java.util.Optional;
  *
  * @param maxBatch most rows of a batch
  * @param lanes batches that run at once
+ * @param soloBuffers callers that may have runs of their own besides, without a lane
  * @param threadsPerLane threads of the backend per run
  * @param maxDelayNs longest time that an idle lane waits for company, in nanoseconds
  * @param measured whether it was measured here (now or earlier), or is a default
@@ -18,6 +19,7 @@ import java.util.Optional;
 public record Tuning(
     int maxBatch,
     int lanes,
+    int soloBuffers,
     int threadsPerLane,
     long maxDelayNs,
     boolean measured,
