@@ -36,6 +36,18 @@ final class Figures {
     return PairedRatio.median(all(figure));
   }
 
+  /**
+   * The same with the least of all rounds for a figure: of heap, what every request takes. A
+   * request may be the first to use something that is made once and kept, or meet code that is not
+   * compiled yet; that is not the steady state, and does not happen in every round.
+   */
+  Figures least(Figure figure) {
+    double[][] least = numbers.clone();
+    least[figure.place()] = all(figure).clone();
+    Arrays.fill(least[figure.place()], Arrays.stream(all(figure)).min().orElseThrow());
+    return new Figures(turn, least);
+  }
+
   /** The same of a request of so many rows. */
   Figures ofRows(int rows) {
     double[][] scaled = numbers.clone();

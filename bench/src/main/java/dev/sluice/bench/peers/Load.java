@@ -16,6 +16,11 @@ record Load(String model, String id, String words, Figures sluice) {
     return against(other.turn().id(), other.turn().toString(), other, figure, figure, bar);
   }
 
+  /** The heap that the engine takes for each request, which has to be nothing. */
+  TableRow heapAgainst(Figures other, Figure figure) {
+    return new Load(model, id, words, sluice.least(figure)).against(other, figure, Bar.bound(0));
+  }
+
   /**
    * The engine's figure over one of somebody's.
    *

@@ -31,7 +31,7 @@ final class LonePart implements Part.Measurement {
         for (Figures other : figures.subList(1, figures.size())) {
           report.add(load.against(other, Figure.TIME, bar(model, other.turn().subject().kind())));
         }
-        report.add(load.against(figures.get(1), Figure.HEAP, Bar.bound(0)));
+        report.add(load.heapAgainst(figures.get(1), Figure.HEAP));
       }
     }
   }

@@ -2,6 +2,7 @@ package dev.sluice.bench.peers;
 
 import ai.onnxruntime.OrtEnvironment;
 import dev.sluice.bench.models.PackageFolder;
+import dev.sluice.converter.build.ModelBuilder;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
@@ -130,7 +131,8 @@ public final class PeerTable implements Callable<Integer> {
   }
 
   private static Map<String, String> versions() {
-    String own = PeerTable.class.getPackage().getImplementationVersion();
+    // The converter's jar is the one that names it.
+    String own = ModelBuilder.class.getPackage().getImplementationVersion();
     return Map.of(
         "Java",
         Runtime.version().toString(),
@@ -139,6 +141,6 @@ public final class PeerTable implements Callable<Integer> {
         "DJL",
         ai.djl.engine.Engine.getDjlVersion(),
         "Sluice",
-        own == null ? "as built" : own);
+        own == null ? "not packaged" : own);
   }
 }
