@@ -62,24 +62,25 @@ class PeerWorkerTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "one 20 platform",
-        "one 20 virtual",
-        "many 3 20 platform",
-        "many 3 20 virtual",
-        "many 3 20 platform-fair",
-        "open 20000 3 20 platform",
-        "open 20000 3 20 virtual-fair",
-        "all 3 20 platform",
+        "one %d platform",
+        "one %d virtual",
+        "many 3 %d platform",
+        "many 3 %d virtual",
+        "many 3 %d platform-fair",
+        "open 2000 3 %d platform",
+        "open 2000 3 %d virtual-fair",
+        "all 3 %d platform",
         "anew"
       })
   void anAnswerThatChangesEndsATurn(String words) throws Exception {
     try (PeerWorker right = worker(_ -> 1)) {
-      assertThat(turn(right, words)).isNotEmpty();
+      assertThat(turn(right, words.formatted(20))).isNotEmpty();
     }
     asked.set(0);
     int after = words.equals("anew") ? 1 : 100;
     try (PeerWorker wrong = worker(number -> number > after ? 2 : 1)) {
-      assertThatThrownBy(() -> wrong.turn(words))
+      // All of its callers hear of it long before the turn would end.
+      assertThatThrownBy(() -> wrong.turn(words.formatted(5_000)))
           .hasStackTraceContaining("the answer is 2.0, not 1.0");
     }
   }
@@ -87,27 +88,27 @@ class PeerWorkerTest {
   @Test
   void aRequestInWorkAtTheEndOfAClosedLoopCounts() throws Exception {
     int callers = 4;
-    try (PeerWorker slow = worker(PeerWorkerTest::slow)) {
-      assertThat(turn(slow, "many " + callers + " 1 platform")).hasSize(Figure.OF_TALLY);
-      int before = asked.get();
+    try (PeerWorker slow =
+        worker(number -> {
+          if (number > callers) {
+            Thread.sleep(600);
+          }
+          return 1;
+        })) {
       long startNs = System.nanoTime();
-      double[] line = turn(slow, "many " + callers + " 1 platform");
+      double[] line = turn(slow, "many " + callers + " 500 platform");
       double seconds = (System.nanoTime() - startNs) / 1e9;
-      // Each caller has one request, of 50 ms at least, and a turn of 1 ms.
-      assertThat(asked.get() - before).isEqualTo(callers);
-      assertThat(line[ROWS]).isBetween(callers / seconds, callers / 0.050);
-      assertThat(line[P50]).isGreaterThanOrEqualTo(49_000);
+      // Each caller has asked once before, and begins one request that does not end in the turn.
+      assertThat(asked).hasValue(2 * callers);
+      assertThat(line[ROWS]).isBetween(callers / seconds, callers / 0.599);
+      assertThat(line[P50]).isGreaterThanOrEqualTo(594_000);
       assertThat(line[UNSENT]).isZero();
     }
   }
 
-  private static float slow(int number) throws InterruptedException {
-    Thread.sleep(50);
-    return 1;
-  }
-
-  @Test
-  void aStallDelaysAllThatWasDueMeanwhile() throws Exception {
+  @ParameterizedTest
+  @ValueSource(strings = {"platform", "virtual"})
+  void aStallDelaysAllThatWasDueMeanwhile(String threads) throws Exception {
     // The first request of the turn, behind that of the opening.
     try (PeerWorker stalling =
         worker(number -> {
@@ -116,13 +117,13 @@ class PeerWorkerTest {
           }
           return 1;
         })) {
-      // 200 requests, 100 of them due within the stall, one each millisecond.
-      double[] line = turn(stalling, "open 1000 1 200 platform");
-      assertThat(asked.get()).isEqualTo(1 + 200);
+      // One each millisecond: the second half is not late, a quarter by more than half the stall.
+      double[] line = turn(stalling, "open 1000 1 200 " + threads);
+      assertThat(asked.get() - 1 + line[UNSENT]).isEqualTo(200);
       assertThat(line[P99]).isGreaterThanOrEqualTo(96_000);
+      // All within the stall: half of them by more than half of it.
       asked.set(1);
-      // 100 requests: half of them wait for more than half of the stall.
-      line = turn(stalling, "open 1000 1 100 virtual");
+      line = turn(stalling, "open 1000 1 100 " + threads);
       assertThat(line[P50]).isGreaterThanOrEqualTo(48_000);
     }
   }
@@ -134,13 +135,13 @@ class PeerWorkerTest {
           Thread.sleep(5);
           return 1;
         })) {
-      // 100 requests, due in 100 ms; in twice that at most 40 are served.
+      // 100 requests, due in 100 ms; in twice that at most 41 are begun.
       double[] line = turn(slow, "open 1000 1 100 platform");
       assertThat(line[ROWS]).isLessThanOrEqualTo(200);
-      assertThat(line[UNSENT]).isBetween(59.0, 99.0);
+      assertThat(line[UNSENT]).isBetween(59.0, 100.0);
       assertThat(asked.get() - 1 + line[UNSENT]).isEqualTo(100);
       // What was not sent waited from when it was due until nobody waited for it.
-      assertThat(line[P50]).isGreaterThanOrEqualTo(98_000);
+      assertThat(line[P50]).isGreaterThanOrEqualTo(96_000);
     }
   }
 
@@ -157,7 +158,7 @@ class PeerWorkerTest {
         })) {
       double[] line = turn(hog, "many " + callers + " 50 virtual");
       int cores = Runtime.getRuntime().availableProcessors();
-      assertThat(line[UNSENT]).isBetween((double) callers - cores, callers - 1.0);
+      assertThat(line[UNSENT]).isBetween((double) callers - cores, (double) callers);
     }
   }
 
@@ -177,7 +178,7 @@ class PeerWorkerTest {
       assertThat(most).hasValueLessThanOrEqualTo(cores);
       assertThat(turn(counting, "open 1000000 64 5 virtual-fair")).hasSize(Figure.OF_TALLY);
       assertThat(most).hasValueLessThanOrEqualTo(cores);
-      assertThat(turn(counting, "many 64 50 platform")).hasSize(Figure.OF_TALLY);
+      assertThat(turn(counting, "many 64 500 platform")).hasSize(Figure.OF_TALLY);
       assertThat(most).hasValueGreaterThan(cores);
     }
   }
