@@ -84,7 +84,8 @@ public final class Engine implements AutoCloseable {
             maxBatch,
             lanes,
             options.soloBuffers(tuning == null ? 0 : tuning.soloBuffers()),
-            options.maxDelayNs(tuning == null ? 0 : tuning.maxDelayNs()));
+            options.maxDelayNs(tuning == null ? 0 : tuning.maxDelayNs()),
+            tuning != null && tuning.runsAreLong());
     ShapeKey declared = ShapeKey.ofDeclared(backend.signature(), batched);
     Claims opened = null;
     try {
@@ -111,9 +112,9 @@ public final class Engine implements AutoCloseable {
   }
 
   /**
-   * Opens a package: verifies its hash, opens its backend, runs its golden samples, measures how to
-   * serve it best (at most 2 s, remembered in the user's cache; not while another engine of this
-   * process serves).
+   * Opens a package: verifies its hash, opens its backend, runs its golden samples (once on a CPU,
+   * see {@link EngineOptions.Builder#selfTest}), measures how to serve it best (at most 2 s,
+   * remembered in the user's cache; not while another engine of this process serves).
    *
    * @throws IOException where the package cannot be read; a damaged one is a {@link
    *     dev.sluice.engine.format.PackageException}

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.ThreadFactory;
@@ -90,9 +91,9 @@ public final class EngineOptions {
     return from.tune;
   }
 
-  /** Whether the self-test on the package's golden sample runs when it is opened. */
-  public boolean selfTest() {
-    return from.selfTest;
+  /** Whether to run the package's golden samples at every opening; empty for once. */
+  public Optional<Boolean> selfTest() {
+    return Optional.ofNullable(from.selfTest);
   }
 
   /** How long a scoped call waits for admission. */
@@ -120,10 +121,13 @@ public final class EngineOptions {
   }
 
   /** The protocol's options, once batch, lanes and the rest are settled. */
-  BatchOptions batchOptions(int maxRows, int lanes, int soloBuffers, long maxDelayNs) {
+  BatchOptions batchOptions(
+      int maxRows, int lanes, int soloBuffers, long maxDelayNs, boolean longRuns) {
     int buffers = from.buffersPerShape;
-    int fewest = Math.max(maxRows == 1 ? 16 : 4, 2 * lanes + 2);
-    int most = Math.max(fewest, Math.min(MOST_BUFFERS, Math.ceilDiv(ROWS_IN_FLIGHT, maxRows)));
+    // Where callers have buffers of their own, lanes are many so that nobody waits for one.
+    int fewest = Math.max(maxRows == 1 ? 16 : 4, soloBuffers > 0 ? 0 : 2 * lanes + 2);
+    int enough = longRuns ? 0 : Math.ceilDiv(ROWS_IN_FLIGHT, maxRows);
+    int most = Math.max(fewest, Math.min(MOST_BUFFERS, enough));
     return new BatchOptions(
         maxRows,
         lanes,
@@ -159,7 +163,7 @@ public final class EngineOptions {
     private int lanes;
     private int threadsPerLane;
     private boolean tune = true;
-    private boolean selfTest = true;
+    private Boolean selfTest;
     private boolean exactBatch;
     private int buffersPerShape;
     private int soloBuffers = -1;
@@ -254,7 +258,12 @@ public final class EngineOptions {
       return this;
     }
 
-    /** Whether to run the package's golden sample when it is opened; true by default. */
+    /**
+     * Whether to run the package's golden samples when it is opened: true for always, false for
+     * never. By default they are run on a GPU always and on the CPU once: that a package passed
+     * with this processor, version of ONNX Runtime and these options is remembered in the user's
+     * cache, since it would pass again.
+     */
     public Builder selfTest(boolean value) {
       selfTest = value;
       return this;
@@ -285,7 +294,8 @@ public final class EngineOptions {
      * Batch buffers per shape, the bound of what is in flight. By default, 0, two for each lane and
      * two more, at least 4, or at least 16 where a batch has one row; and as many more as {@value
      * #ROWS_IN_FLIGHT} rows need, up to {@value #MOST_BUFFERS}, while all of a shape take at most
-     * 64 MiB and the shapes of the outputs are known before a run.
+     * 64 MiB, the shapes of the outputs are known before a run, and a run is not known to take 10
+     * ms or more, beside which a wait for a buffer is nothing.
      */
     public Builder buffersPerShape(int count) {
       buffersPerShape = count;

@@ -24,9 +24,16 @@ public record Tuning(
     long maxDelayNs,
     boolean measured,
     List<Timing> timings) {
+  private static final long LONG_RUN_NS = 10_000_000;
+
   /** Copies the list. */
   public Tuning {
     timings = List.copyOf(timings);
+  }
+
+  /** Whether the fastest run that was timed takes so long that waits beside it do not count. */
+  boolean runsAreLong() {
+    return timings.stream().mapToLong(Timing::runNs).min().orElse(0) >= LONG_RUN_NS;
   }
 
   /**
