@@ -24,7 +24,9 @@ public interface Peer extends AutoCloseable {
     /** DJL's engine for ONNX Runtime, a predictor for each caller. */
     DJL,
     /** The engine's backend in full batches, without the engine. */
-    BACKEND
+    BACKEND,
+    /** ONNX Runtime's C API with a binding that is used again, in a program in C. */
+    C
   }
 
   /** A caller's requests, of one row each, always the same. */

@@ -36,29 +36,36 @@ final class PeerProcess implements AutoCloseable {
   PeerProcess(Subject subject, List<PeerModel> models, Path folder) throws IOException {
     process =
         new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--enable-native-access=ALL-UNNAMED",
-                "--sun-misc-unsafe-memory-access=allow",
-                // DJL would look for newer libraries, and say that it is in use.
-                "-Dai.djl.offline=true",
-                "-DOPT_OUT_TRACKING=true",
-                "-Dslf4j.internal.verbosity=ERROR",
-                // What the engine measures of a model belongs to this run of the table.
-                "-Dsluice.cache=" + folder.resolve("cache"),
-                "-cp",
-                System.getProperty("java.class.path"),
-                PeerWorker.class.getName(),
-                subject.kind().name(),
-                Integer.toString(subject.threads()),
-                Integer.toString(subject.rows()),
-                folder.toString(),
-                String.join(",", models.stream().map(PeerModel::name).toList()))
+                subject.kind() == Peer.Kind.C
+                    ? CProgram.command(models.getFirst(), folder, subject.threads())
+                    : java(subject, models, folder))
             .redirectError(ProcessBuilder.Redirect.INHERIT)
             .start();
     in = new OutputStreamWriter(process.getOutputStream(), StandardCharsets.UTF_8);
     out =
         new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
     answers = numbers(line().replaceFirst("^ready ", ""));
+  }
+
+  private static List<String> java(Subject subject, List<PeerModel> models, Path folder) {
+    return List.of(
+        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+        "--enable-native-access=ALL-UNNAMED",
+        "--sun-misc-unsafe-memory-access=allow",
+        // DJL would look for newer libraries, and say that it is in use.
+        "-Dai.djl.offline=true",
+        "-DOPT_OUT_TRACKING=true",
+        "-Dslf4j.internal.verbosity=ERROR",
+        // What the engine measures of a model belongs to this run of the table.
+        "-Dsluice.cache=" + folder.resolve("cache"),
+        "-cp",
+        System.getProperty("java.class.path"),
+        PeerWorker.class.getName(),
+        subject.kind().name(),
+        Integer.toString(subject.threads()),
+        Integer.toString(subject.rows()),
+        folder.toString(),
+        String.join(",", models.stream().map(PeerModel::name).toList()));
   }
 
   private String line() throws IOException {

@@ -26,6 +26,7 @@ record Subject(Peer.Kind kind, int threads, int rows) {
       case ORT_USUAL -> new OrtPeer(model.onnx(folder), threads, false);
       case DJL -> new DjlPeer(model.onnx(folder), threads);
       case BACKEND -> new BackendPeer(model.file(folder), threads, rows);
+      case C -> throw new IllegalArgumentException("C is no peer of a Java process");
     };
   }
 
@@ -43,6 +44,7 @@ record Subject(Peer.Kind kind, int threads, int rows) {
           case ORT_REUSED -> "ONNX Runtime Java, reused";
           case ORT_USUAL -> "ONNX Runtime Java, usual";
           case DJL -> "DJL";
+          case C -> "ONNX Runtime C, binding reused";
           case BACKEND -> "the engine's backend alone, runs of " + rows + " rows";
         };
     return threads == 0 ? name : name + ", " + threads + (threads == 1 ? " thread" : " threads");
