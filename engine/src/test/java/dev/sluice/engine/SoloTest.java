@@ -175,6 +175,40 @@ class SoloTest {
       ask(late, 2);
       assertThat(engine.stats().rows()).isEqualTo(before + 1);
     }
+  }
+
+  @Test
+  void roundsThatAreNotTimedAreAbandonedAndOverdueToo() throws Exception {
+    FakeBackend backend = new FakeBackend(1, (lane, memory, rows) -> {});
+    Duration timeout = Duration.ofMillis(40);
+    try (Engine engine = engine(backend, options(1).claimTimeout(timeout).readTimeout(timeout))) {
+      Request request = engine.newRequest();
+      // Once runs have been short for a while, the round after one that was timed is not.
+      long timed = -1;
+      for (int i = 0; i < 10_000 || engine.stats().runNs().count() == timed; i++) {
+        timed = engine.stats().runNs().count();
+        ask(request, i);
+      }
+      timed = engine.stats().runNs().count();
+      long startNs = System.nanoTime();
+      assertThat(request.claim(1, SECONDS)).isEqualTo(Admission.ADMITTED);
+      while (engine.stats().quarantined() == 0) {
+        Thread.sleep(1);
+      }
+      assertThat(System.nanoTime() - startNs).isGreaterThanOrEqualTo(timeout.toNanos());
+      assertThatThrownBy(request::run).isInstanceOf(InferenceException.class);
+      assertThat(engine.stats().quarantined()).isZero();
+      startNs = System.nanoTime();
+      assertThat(request.claim(1, SECONDS)).isEqualTo(Admission.ADMITTED);
+      request.run();
+      while (engine.stats().quarantined() == 0) {
+        Thread.sleep(1);
+      }
+      assertThat(System.nanoTime() - startNs).isGreaterThanOrEqualTo(timeout.toNanos());
+      request.close();
+      assertThat(engine.stats().quarantined()).isZero();
+      assertThat(engine.stats().runNs().count()).as("rounds that were timed").isEqualTo(timed);
+    }
     assertThat(backend.closed()).isTrue();
   }
 

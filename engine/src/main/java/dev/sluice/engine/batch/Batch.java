@@ -160,6 +160,11 @@ public final class Batch {
     return queue;
   }
 
+  /** Whether this round's times are those of the sweep before them, up to an interval early. */
+  boolean isCoarse() {
+    return soloRunner != null && !timed;
+  }
+
   /** Where its only caller runs it without a lane; null of a batch that callers share. */
   LaneRunner soloRunner() {
     return soloRunner;

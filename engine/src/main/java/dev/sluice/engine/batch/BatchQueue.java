@@ -20,7 +20,7 @@ public final class BatchQueue {
 
   private final Dispatcher dispatcher;
   private final ShapeKey key;
-  private final LaneStats stats;
+  private final TypicalRun typicalRun;
   private final int maxRows;
   private final int firstIndex;
 
@@ -48,8 +48,8 @@ public final class BatchQueue {
       List<BatchMemory> memories,
       int maxRows,
       List<SoloBuffer> solo,
-      LaneStats stats) {
-    this.stats = stats;
+      TypicalRun typicalRun) {
+    this.typicalRun = typicalRun;
     this.dispatcher = dispatcher;
     this.key = key;
     this.firstIndex = firstIndex;
@@ -130,7 +130,7 @@ public final class BatchQueue {
     }
     ticket.soloPosition = position;
     Batch batch = batches[shared + position];
-    return batch.openSolo(stats.times(batch.generation() + 1));
+    return batch.openSolo(typicalRun.times(batch.generation() + 1));
   }
 
   /** Whether a virtual thread that claims a row now is likely to share its run. */
@@ -188,7 +188,7 @@ public final class BatchQueue {
       return open.get() != seen;
     }
     Batch batch = batches[position];
-    batch.open(stats.times(batch.generation() + 1));
+    batch.open(typicalRun.times(batch.generation() + 1));
     if (open.compareAndSet(seen, ((seen >>> 32) + 1) << 32 | position)) {
       // Who looked while it was neither free nor open was refused, and may be in the line by now.
       admit(Admissions.FAN_OUT, rows);

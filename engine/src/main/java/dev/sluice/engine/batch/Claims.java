@@ -160,11 +160,10 @@ public final class Claims {
               + " rows (it never spans two batches), but this one has "
               + rows);
     }
-    long nowNs = options.clock().nanoTime();
     if (state != SERVING) {
       return refuse(ticket, Admission.CLOSED);
     }
-    if (deadlineNs != Long.MAX_VALUE && deadlineNs - nowNs <= 0) {
+    if (deadlineNs != Long.MAX_VALUE && deadlineNs - options.clock().nanoTime() <= 0) {
       return refuse(ticket, Admission.EXPIRED);
     }
     Admission refusal = dispatcher.refusal();
@@ -180,7 +179,7 @@ public final class Claims {
         undoPending(rows);
         return refuse(ticket, Admission.FULL);
       }
-      if (occupy(slot, priority, deadlineNs, nowNs)) {
+      if (occupy(slot, priority, deadlineNs)) {
         if (state != SERVING) {
           release(slot);
           return refuse(ticket, Admission.CLOSED);
@@ -210,8 +209,9 @@ public final class Claims {
   }
 
   /** S1; false where the watchdog was faster. */
-  private boolean occupy(Slot slot, Priority priority, long deadlineNs, long nowNs) {
+  private boolean occupy(Slot slot, Priority priority, long deadlineNs) {
     Batch batch = slot.batch;
+    long nowNs = dispatcher.nowNs(batch);
     batch.claimedAt(nowNs);
     if (priority == Priority.HIGH) {
       batch.high = true;

@@ -47,6 +47,7 @@ final class Dispatcher {
   /** Each shared by some lanes: so few that all can be kept, so many that they seldom meet. */
   private final LaneStats[] stats;
 
+  private final TypicalRun typicalRun = new TypicalRun();
   private final IndexSet idleLanes;
   private final IndexSet ready;
   private final AtomicInteger usableLanes;
@@ -56,6 +57,7 @@ final class Dispatcher {
 
   private final AtomicReference<Throwable> failure = new AtomicReference<>();
   private final AtomicInteger quarantined = new AtomicInteger();
+  private volatile long sweptNs = 1;
   private Runnable afterRecycle = () -> {};
   private volatile Batch[] batches = new Batch[0];
   private volatile BatchQueue[] queues = new BatchQueue[0];
@@ -88,9 +90,26 @@ final class Dispatcher {
     return new LaneRunner(index, this, backend, stats[index % stats.length]);
   }
 
-  /** What says how long runs take of late. */
-  LaneStats stats() {
-    return stats[0];
+  /**
+   * The time by which a batch is judged: where a look at the clock would count, {@link #sweptNs}.
+   */
+  long nowNs(Batch batch) {
+    return batch.isCoarse() ? sweptNs : clock.nanoTime();
+  }
+
+  /**
+   * A clock that moves with each sweep of the watchdog, by what has passed but at most by an
+   * interval: what it says is never further from a later reading than the interval more than the
+   * time between them, however long the sweeps were held up.
+   */
+  long sweptNs() {
+    return sweptNs;
+  }
+
+  /** The watchdog, which alone calls this, begins a sweep. */
+  void sweeps(long byNs) {
+    long nowNs = sweptNs + byNs;
+    sweptNs = nowNs;
   }
 
   BatchOptions options() {
@@ -136,7 +155,7 @@ final class Dispatcher {
       throw e;
     }
     BatchQueue queue =
-        new BatchQueue(this, key, batches.length, memories, options.maxRows(), solo, stats());
+        new BatchQueue(this, key, batches.length, memories, options.maxRows(), solo, typicalRun);
     int count = queue.batches().length;
     Batch[] more = Arrays.copyOf(batches, batches.length + count);
     System.arraycopy(queue.batches(), 0, more, batches.length, count);
@@ -190,7 +209,7 @@ final class Dispatcher {
 
   /** Whether a virtual thread that blocks may lead the next run. */
   boolean runsAreShort() {
-    long typical = stats().typicalRunNs();
+    long typical = typicalRun.ns();
     return typical > 0 && typical < VIRTUAL_LEAD_LIMIT_NS;
   }
 
@@ -494,7 +513,7 @@ final class Dispatcher {
       batch.startNs = clock.nanoTime();
     }
     Throwable thrown = runner.run(batch.memory(), options.exactRows() ? batch.maxRows() : rows);
-    batch.doneNs = clock.nanoTime();
+    batch.doneNs = nowNs(batch);
     if (thrown != null && !runner.usable()) {
       broke(runner, thrown);
     }
@@ -524,9 +543,10 @@ final class Dispatcher {
     }
   }
 
-  private static void measure(Batch batch, LaneRunner runner) {
+  private void measure(Batch batch, LaneRunner runner) {
     batch.ranOn = runner.stats();
-    batch.ranOn.took(batch.doneNs - batch.startNs);
+    batch.ranOn.record(Stage.RUN, batch.doneNs - batch.startNs);
+    typicalRun.took(batch.doneNs - batch.startNs);
     Slot first = batch.slot(0);
     if (first.submitNs != 0) {
       batch.ranOn.record(Stage.WRITE, first.submitNs - first.claimNs);

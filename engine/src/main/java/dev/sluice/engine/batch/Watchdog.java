@@ -19,6 +19,7 @@ final class Watchdog {
   private final Dispatcher dispatcher;
   private final BatchOptions options;
   private final long intervalNs;
+  private long sweptAtNs;
   private volatile boolean stop;
   private Thread thread;
 
@@ -30,6 +31,7 @@ final class Watchdog {
             Math.min(options.claimTimeoutNs(), options.readTimeoutNs()) / 4,
             SHORTEST_NS,
             LONGEST_NS);
+    this.sweptAtNs = options.clock().nanoTime();
   }
 
   void start() {
@@ -64,6 +66,8 @@ final class Watchdog {
 
   /** Looks at every batch once. */
   synchronized void sweep(long nowNs) {
+    dispatcher.sweeps(Math.clamp(nowNs - sweptAtNs, 0, intervalNs));
+    sweptAtNs = nowNs;
     for (Batch batch : dispatcher.batches()) {
       long round = batch.generation();
       long word = batch.word();
@@ -103,10 +107,15 @@ final class Watchdog {
         continue;
       }
       long sinceNs = claimed ? slot.claimNs : batch.firstClaimNs;
-      if (nowNs - sinceNs > timeoutNs && sinceNs != 0) {
+      if (sinceNs != 0 && ageNs(batch, sinceNs, nowNs) > timeoutNs) {
         abandon(batch, slot, observed);
       }
     }
+  }
+
+  /** The least time that has passed. */
+  private long ageNs(Batch batch, long sinceNs, long nowNs) {
+    return batch.isCoarse() ? dispatcher.sweptNs() - sinceNs - intervalNs : nowNs - sinceNs;
   }
 
   private void abandon(Batch batch, Slot slot, long observed) {
@@ -137,7 +146,7 @@ final class Watchdog {
       Slot slot = batch.slot(i);
       // The time only after the state: else it may be that of the round before.
       if (slot.stateWord() != Slot.word(round, Slot.OK)
-          || nowNs - batch.doneNs <= options.readTimeoutNs()) {
+          || ageNs(batch, batch.doneNs, nowNs) <= options.readTimeoutNs()) {
         continue;
       }
       raise(batch);

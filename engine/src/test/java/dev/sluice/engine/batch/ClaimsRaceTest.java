@@ -206,8 +206,8 @@ class ClaimsRaceTest {
         new Runnable() {
           @Override
           public void run() {
-            // The clock is asked at the claim, at the line, and before a look whether it may try.
-            if (asked.incrementAndGet() < 3) {
+            // The clock is asked at the line, and before a look whether it may try.
+            if (asked.incrementAndGet() < 2) {
               onClock.set(this);
             } else {
               waits.countDown();

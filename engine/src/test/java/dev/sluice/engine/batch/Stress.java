@@ -53,7 +53,7 @@ final class Stress {
         memories,
         maxRows,
         List.of(),
-        new LaneStats(maxRows));
+        new TypicalRun());
   }
 
   /** Runs the batch of this queue whose every row is claimed, up to B8. */
