@@ -81,7 +81,11 @@ public final class Engine implements AutoCloseable {
     this.tuning = tuning;
     this.batchOptions =
         options.batchOptions(
-            maxBatch, lanes, options.maxDelayNs(tuning == null ? 0 : tuning.maxDelayNs()));
+            maxBatch,
+            lanes,
+            options.soloBuffers(tuning == null ? 0 : tuning.soloBuffers()),
+            options.maxDelayNs(tuning == null ? 0 : tuning.maxDelayNs()),
+            tuning != null && tuning.runsAreLong());
     ShapeKey declared = ShapeKey.ofDeclared(backend.signature(), batched);
     Claims opened = null;
     try {
@@ -108,9 +112,9 @@ public final class Engine implements AutoCloseable {
   }
 
   /**
-   * Opens a package: verifies its hash, opens its backend, runs its golden samples, measures how to
-   * serve it best (at most 2 s, remembered in the user's cache; not while another engine of this
-   * process serves).
+   * Opens a package: verifies its hash, opens its backend, runs its golden samples (once on a CPU,
+   * see {@link EngineOptions.Builder#selfTest}), measures how to serve it best (at most 2 s,
+   * remembered in the user's cache; not while another engine of this process serves).
    *
    * @throws IOException where the package cannot be read; a damaged one is a {@link
    *     dev.sluice.engine.format.PackageException}
@@ -379,7 +383,8 @@ public final class Engine implements AutoCloseable {
     for (Stage stage : Stage.values()) {
       stages.put(stage, new Histogram(2));
     }
-    claims.addStats(stages);
+    long[] runsByRows = new long[batchOptions.maxRows() + 1];
+    claims.addStats(stages, runsByRows);
     Map<Admission, Long> refused = new EnumMap<>(Admission.class);
     for (Admission reason : Admission.values()) {
       if (claims.refused(reason) > 0) {
@@ -394,8 +399,8 @@ public final class Engine implements AutoCloseable {
         EngineStats.Distribution.of(stages.get(Stage.POST)),
         EngineStats.Distribution.of(stages.get(Stage.DEVICE)),
         EngineStats.Distribution.of(stages.get(Stage.READ)),
-        EngineStats.Distribution.of(stages.get(Stage.ROWS)),
-        EngineStats.counts(stages.get(Stage.ROWS)),
+        EngineStats.Distribution.ofRows(runsByRows),
+        EngineStats.counts(runsByRows),
         Map.copyOf(refused),
         claims.quarantined(),
         claims.usableLanes(),

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.ThreadFactory;
@@ -90,14 +91,28 @@ public final class EngineOptions {
     return from.tune;
   }
 
-  /** Whether the self-test on the package's golden sample runs when it is opened. */
-  public boolean selfTest() {
-    return from.selfTest;
+  /** Whether to run the package's golden samples at every opening; empty for once. */
+  public Optional<Boolean> selfTest() {
+    return Optional.ofNullable(from.selfTest);
   }
 
   /** How long a scoped call waits for admission. */
   public Duration claimWait() {
     return from.claimWait;
+  }
+
+  /**
+   * Buffers that callers take for themselves: what was asked for, else the measured number where
+   * lanes and batches were left to the measurement, too.
+   */
+  int soloBuffers(int measured) {
+    if (from.exactBatch) {
+      return 0;
+    }
+    if (from.soloBuffers >= 0) {
+      return from.soloBuffers;
+    }
+    return from.lanes > 0 || from.maxBatch > 0 || from.buffersPerShape > 0 ? 0 : measured;
   }
 
   /** The wait for company that was asked for, else the measured one. */
@@ -106,15 +121,19 @@ public final class EngineOptions {
   }
 
   /** The protocol's options, once batch, lanes and the rest are settled. */
-  BatchOptions batchOptions(int maxRows, int lanes, long maxDelayNs) {
+  BatchOptions batchOptions(
+      int maxRows, int lanes, int soloBuffers, long maxDelayNs, boolean longRuns) {
     int buffers = from.buffersPerShape;
-    int fewest = Math.max(maxRows == 1 ? 16 : 4, 2 * lanes + 2);
-    int most = Math.max(fewest, Math.min(MOST_BUFFERS, Math.ceilDiv(ROWS_IN_FLIGHT, maxRows)));
+    // Where callers have buffers of their own, lanes are many so that nobody waits for one.
+    int fewest = Math.max(maxRows == 1 ? 16 : 4, soloBuffers > 0 ? 0 : 2 * lanes + 2);
+    int enough = longRuns ? 0 : Math.ceilDiv(ROWS_IN_FLIGHT, maxRows);
+    int most = Math.max(fewest, Math.min(MOST_BUFFERS, enough));
     return new BatchOptions(
         maxRows,
         lanes,
         buffers > 0 ? buffers : fewest,
         buffers > 0 ? buffers : most,
+        soloBuffers,
         from.maxShapes,
         maxDelayNs,
         from.exactBatch,
@@ -144,9 +163,10 @@ public final class EngineOptions {
     private int lanes;
     private int threadsPerLane;
     private boolean tune = true;
-    private boolean selfTest = true;
+    private Boolean selfTest;
     private boolean exactBatch;
     private int buffersPerShape;
+    private int soloBuffers = -1;
     private int maxShapes = 16;
     private int maxPending = Integer.MAX_VALUE;
     private int maxQuarantined = 2;
@@ -238,7 +258,12 @@ public final class EngineOptions {
       return this;
     }
 
-    /** Whether to run the package's golden sample when it is opened; true by default. */
+    /**
+     * Whether to run the package's golden samples when it is opened: true for always, false for
+     * never. By default they are run on a GPU always and on the CPU once: that a package passed
+     * with this processor, version of ONNX Runtime and these options is remembered in the user's
+     * cache, since it would pass again.
+     */
     public Builder selfTest(boolean value) {
       selfTest = value;
       return this;
@@ -254,10 +279,23 @@ public final class EngineOptions {
     }
 
     /**
+     * Buffers of one row per shape that a platform thread takes for itself, and runs at once on its
+     * own thread, without a lane and whatever else runs: the fastest way for runs that are shorter
+     * than the time it takes to wait for one. Who finds none shares a batch. By default, -1,
+     * measured on the CPU; 0 where {@link #lanes}, {@link #maxBatch} or {@link #buffersPerShape} is
+     * given, and with {@link #exactBatch}.
+     */
+    public Builder soloBuffers(int count) {
+      soloBuffers = count;
+      return this;
+    }
+
+    /**
      * Batch buffers per shape, the bound of what is in flight. By default, 0, two for each lane and
      * two more, at least 4, or at least 16 where a batch has one row; and as many more as {@value
      * #ROWS_IN_FLIGHT} rows need, up to {@value #MOST_BUFFERS}, while all of a shape take at most
-     * 64 MiB and the shapes of the outputs are known before a run.
+     * 64 MiB, the shapes of the outputs are known before a run, and a run is not known to take 10
+     * ms or more, beside which a wait for a buffer is nothing.
      */
     public Builder buffersPerShape(int count) {
       buffersPerShape = count;
@@ -349,6 +387,7 @@ public final class EngineOptions {
       copy.selfTest = selfTest;
       copy.exactBatch = exactBatch;
       copy.buffersPerShape = buffersPerShape;
+      copy.soloBuffers = soloBuffers;
       copy.maxShapes = maxShapes;
       copy.maxPending = maxPending;
       copy.maxQuarantined = maxQuarantined;

@@ -113,7 +113,9 @@ final class PackageOpener {
       throws IOException, BackendException {
     CudaBackend backend = opener.open(opened);
     try {
-      selfTest(opened, backend);
+      if (options.selfTest().orElse(true)) {
+        SelfTest.run(opened, backend);
+      }
       Tuning tuning = deviceTuning(opened, opener, backend);
       CudaBackend served = backend;
       backend = null;
@@ -137,7 +139,7 @@ final class PackageOpener {
     Tuning tuning = tuning(opened, verified);
     Backend backend = verifiedBackend(opened, tuning.threadsPerLane(), verified);
     try {
-      selfTest(opened, backend);
+      selfTest(opened, backend, tuning.threadsPerLane());
       Backend served = backend;
       backend = null;
       return new Engine(
@@ -155,11 +157,20 @@ final class PackageOpener {
     }
   }
 
-  private void selfTest(SluicePackage opened, Backend backend)
+  private void selfTest(SluicePackage opened, Backend backend, int threads)
       throws IOException, BackendException {
-    if (options.selfTest()) {
+    // What custom operators compute may change without a word.
+    String key = options.customOps().isEmpty() ? selfTestKey(opened, threads) : null;
+    if (options.selfTest().orElseGet(() -> key == null || !SelfTest.passed(key))) {
       SelfTest.run(opened, backend);
+      if (key != null) {
+        SelfTest.remember(key);
+      }
     }
+  }
+
+  private String selfTestKey(SluicePackage opened, int threads) {
+    return Tuner.key(opened.packageHash()) + "-" + threads + (options.prepacking() ? "p" : "");
   }
 
   /**
@@ -234,6 +245,7 @@ final class PackageOpener {
     return new Tuning(
         Math.min(maxBatch, profileRows),
         options.lanes() > 0 ? options.lanes() : tuning.lanes(),
+        options.soloBuffers(tuning.soloBuffers()),
         options.threadsPerLane() > 0 ? options.threadsPerLane() : tuning.threadsPerLane(),
         options.maxDelayNs(tuning.maxDelayNs()),
         tuning.measured(),

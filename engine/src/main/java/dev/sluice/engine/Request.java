@@ -8,6 +8,8 @@ import dev.sluice.engine.batch.Claims;
 import dev.sluice.engine.batch.Slot;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.time.Duration;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
@@ -25,6 +27,18 @@ import java.util.concurrent.CompletionStage;
  */
 public final class Request implements Inputs, Outputs, AutoCloseable {
   private static final System.Logger LOG = System.getLogger(Request.class.getName());
+  private static final VarHandle SLOT;
+  private static final VarHandle ROUND;
+
+  static {
+    try {
+      MethodHandles.Lookup lookup = MethodHandles.lookup();
+      SLOT = lookup.findVarHandle(Request.class, "slot", Slot.class);
+      ROUND = lookup.findVarHandle(Request.class, "round", long.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
 
   private final Padding padding;
   private final Engine engine;
@@ -129,8 +143,9 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
   /** Takes over a claim that was made for it. */
   @SuppressWarnings("MustBeClosedChecker") // closed by detach
   void attach(Slot claimed) {
-    round = claimed.batch().generation();
-    slot = claimed;
+    // In this order for cancel; who calls that got this request by a way that publishes it.
+    ROUND.setRelease(this, claimed.batch().generation());
+    SLOT.setRelease(this, claimed);
     if (Engine.CHECKED) {
       arena = Arena.ofShared();
     }
@@ -186,7 +201,7 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
     pad(mine);
     completion = whenDone;
     try {
-      claims.submit(mine, callback);
+      claims.submit(mine, callback, ticket);
     } catch (InferenceException abandoned) {
       completion = null;
       close();
@@ -475,7 +490,7 @@ public final class Request implements Inputs, Outputs, AutoCloseable {
   }
 
   private void detach() {
-    slot = null;
+    SLOT.setRelease(this, null);
     Arena open = arena;
     if (open != null) {
       arena = null;

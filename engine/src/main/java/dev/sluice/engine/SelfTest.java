@@ -1,5 +1,6 @@
 package dev.sluice.engine;
 
+import dev.sluice.bindings.CacheDirectory;
 import dev.sluice.engine.backend.Backend;
 import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.backend.BatchMemory;
@@ -13,6 +14,8 @@ import dev.sluice.engine.npy.Npy;
 import dev.sluice.engine.npy.NpyArray;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -23,7 +26,34 @@ import java.util.List;
  * <p>Thread safety: stateless.
  */
 final class SelfTest {
+  private static final System.Logger LOG = System.getLogger(SelfTest.class.getName());
+
   private SelfTest() {}
+
+  /** Whether a package passed before under this key. */
+  static boolean passed(String key) {
+    try {
+      return Files.exists(file(key));
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  /** Notes that it did. */
+  static void remember(String key) {
+    try {
+      Path file = file(key);
+      if (!Files.exists(file)) {
+        Files.createFile(file);
+      }
+    } catch (IOException e) {
+      LOG.log(System.Logger.Level.DEBUG, "the self-test is run again at the next opening", e);
+    }
+  }
+
+  private static Path file(String key) throws IOException {
+    return CacheDirectory.open("self-test").resolve(key);
+  }
 
   /**
    * Runs every sample.

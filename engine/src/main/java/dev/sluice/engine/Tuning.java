@@ -10,6 +10,7 @@ import java.util.Optional;
  *
  * @param maxBatch most rows of a batch
  * @param lanes batches that run at once
+ * @param soloBuffers callers that may have runs of their own besides, without a lane
  * @param threadsPerLane threads of the backend per run
  * @param maxDelayNs longest time that an idle lane waits for company, in nanoseconds
  * @param measured whether it was measured here (now or earlier), or is a default
@@ -18,13 +19,21 @@ import java.util.Optional;
 public record Tuning(
     int maxBatch,
     int lanes,
+    int soloBuffers,
     int threadsPerLane,
     long maxDelayNs,
     boolean measured,
     List<Timing> timings) {
+  private static final long LONG_RUN_NS = 10_000_000;
+
   /** Copies the list. */
   public Tuning {
     timings = List.copyOf(timings);
+  }
+
+  /** Whether the fastest run that was timed takes so long that waits beside it do not count. */
+  boolean runsAreLong() {
+    return timings.stream().mapToLong(Timing::runNs).min().orElse(0) >= LONG_RUN_NS;
   }
 
   /**

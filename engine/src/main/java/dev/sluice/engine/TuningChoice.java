@@ -19,6 +19,12 @@ final class TuningChoice {
   /** Assumed CPU time of parking and waking a thread, both sides; not measured on each machine. */
   static final long WAKE_NS = 8_000;
 
+  /** The same of a virtual thread. */
+  static final long VIRTUAL_WAKE_NS = 800;
+
+  /** Callers of short runs that need not wait for each other. */
+  static final int SOLO_BUFFERS = 128;
+
   static final double GAIN = 1.1;
   static final double NEAR = 0.95;
 
@@ -43,28 +49,41 @@ final class TuningChoice {
   /** What is taken where nothing may be measured. */
   static Tuning unmeasured(int cores, int profileRows) {
     long delayNs = profileRows == 1 ? 0 : UNMEASURED_DELAY_NS;
-    return new Tuning(profileRows, cores, 1, delayNs, false, List.of());
+    return new Tuning(profileRows, cores, 0, 1, delayNs, false, List.of());
   }
 
   static Tuning of(List<Tuning.Timing> timings, int cores) {
-    Tuning.Timing single = best(timings, cores, true);
-    Tuning.Timing batch = best(timings, cores, false);
-    Tuning.Timing chosen = single;
-    if (batch != null && rate(batch, cores) > GAIN * rate(single, cores)) {
-      chosen = batch;
-    }
-    int lanes = Math.max(1, cores / chosen.threads());
+    Tuning.Timing chosen = best(timings, cores, WAKE_NS);
+    int soloBuffers = 0;
     if (chosen.rows() == 1 && needsNoWait(chosen)) {
-      lanes = LANES_PER_CORE * cores;
+      soloBuffers = SOLO_BUFFERS;
+      chosen = best(timings, cores, VIRTUAL_WAKE_NS);
     }
+    int lanes = soloBuffers > 0 ? LANES_PER_CORE * cores : Math.max(1, cores / chosen.threads());
     return new Tuning(
-        chosen.rows(), lanes, chosen.threads(), delayNs(chosen, timings), true, timings);
+        chosen.rows(),
+        lanes,
+        soloBuffers,
+        chosen.threads(),
+        delayNs(chosen, soloBuffers, timings),
+        true,
+        timings);
+  }
+
+  /** One row, or the batch that gains enough where a wait costs so much. */
+  private static Tuning.Timing best(List<Tuning.Timing> timings, int cores, long wakeNs) {
+    Tuning.Timing single = best(timings, cores, wakeNs, true);
+    Tuning.Timing batch = best(timings, cores, wakeNs, false);
+    boolean gains =
+        batch != null && rate(batch, cores, wakeNs) > GAIN * rate(single, cores, wakeNs);
+    return gains ? batch : single;
   }
 
   /** What is taken on a device where nothing may be measured. */
   static Tuning unmeasuredDevice(int profileRows) {
     Tuning cpu = unmeasured(1, profileRows);
-    return new Tuning(profileRows, deviceLanes(profileRows), 1, cpu.maxDelayNs(), false, List.of());
+    return new Tuning(
+        profileRows, deviceLanes(profileRows), 0, 1, cpu.maxDelayNs(), false, List.of());
   }
 
   /**
@@ -86,7 +105,13 @@ final class TuningChoice {
       }
     }
     return new Tuning(
-        chosen.rows(), deviceLanes(chosen.rows()), 1, delayNs(chosen, timings), true, timings);
+        chosen.rows(),
+        deviceLanes(chosen.rows()),
+        0,
+        1,
+        delayNs(chosen, 0, timings),
+        true,
+        timings);
   }
 
   private static double deviceRate(Tuning.Timing timing) {
@@ -98,8 +123,8 @@ final class TuningChoice {
   }
 
   /** An idle lane waits for company as long as a run of one row takes, in bounds. */
-  private static long delayNs(Tuning.Timing chosen, List<Tuning.Timing> timings) {
-    if (chosen.rows() == 1) {
+  private static long delayNs(Tuning.Timing chosen, int soloBuffers, List<Tuning.Timing> timings) {
+    if (chosen.rows() == 1 || soloBuffers > 0) {
       return 0;
     }
     for (Tuning.Timing timing : timings) {
@@ -110,17 +135,18 @@ final class TuningChoice {
     return UNMEASURED_DELAY_NS;
   }
 
-  private static Tuning.Timing best(List<Tuning.Timing> timings, int cores, boolean single) {
+  private static Tuning.Timing best(
+      List<Tuning.Timing> timings, int cores, long wakeNs, boolean single) {
     double most = 0;
     for (Tuning.Timing timing : timings) {
       if ((timing.rows() == 1) == single) {
-        most = Math.max(most, rate(timing, cores));
+        most = Math.max(most, rate(timing, cores, wakeNs));
       }
     }
     Tuning.Timing best = null;
     for (Tuning.Timing timing : timings) {
       if ((timing.rows() == 1) == single
-          && rate(timing, cores) >= NEAR * most
+          && rate(timing, cores, wakeNs) >= NEAR * most
           && (best == null
               || timing.rows() < best.rows()
               || (timing.rows() == best.rows() && timing.runNs() < best.runNs()))) {
@@ -130,9 +156,9 @@ final class TuningChoice {
     return best;
   }
 
-  private static double rate(Tuning.Timing timing, int cores) {
+  private static double rate(Tuning.Timing timing, int cores, long wakeNs) {
     double rowNs = (double) timing.runNs() * timing.threads() / timing.rows();
-    return cores / (timing.rows() == 1 && needsNoWait(timing) ? rowNs : rowNs + WAKE_NS);
+    return cores / (timing.rows() == 1 && needsNoWait(timing) ? rowNs : rowNs + wakeNs);
   }
 
   private static boolean needsNoWait(Tuning.Timing timing) {

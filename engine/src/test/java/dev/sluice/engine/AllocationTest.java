@@ -78,10 +78,14 @@ class AllocationTest {
   }
 
   private static Engine engine(int maxBatch, int lanes) throws Exception {
+    return engine(maxBatch, lanes, 0);
+  }
+
+  private static Engine engine(int maxBatch, int lanes, int soloBuffers) throws Exception {
     return Engine.over(
         new FakeBackend(1, (lane, memory, rows) -> {}),
         true,
-        EngineOptions.builder().maxBatch(maxBatch).lanes(lanes).build());
+        EngineOptions.builder().maxBatch(maxBatch).lanes(lanes).soloBuffers(soloBuffers).build());
   }
 
   private static Call steady(Engine engine) {
@@ -295,6 +299,19 @@ class AllocationTest {
       least = Math.min(least, THREADS.getCurrentThreadAllocatedBytes() - before);
     }
     return (double) least / WINDOW;
+  }
+
+  @Test
+  void callersWithBuffersOfTheirOwnAllocateNothing() throws Exception {
+    try (Engine engine = engine(8, 1, CALLERS)) {
+      assertThat(leastBytesPerCall(steady(engine))).isZero();
+      assertThat(leastBytesOfManyCallers(() -> steady(engine))).isZero();
+      assertThat(engine.stats().batchRows().max()).isEqualTo(1);
+      double[] bytes = new double[1];
+      onVirtualThreads(1, () -> bytes[0] = leastTotalBytesPerCall(steady(engine)));
+      // It yields once in 64 calls, and a yield is a continuation's.
+      assertThat(bytes[0]).isLessThan(8);
+    }
   }
 
   @Test

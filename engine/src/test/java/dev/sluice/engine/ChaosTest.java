@@ -128,6 +128,7 @@ class ChaosTest {
                 .maxBatch(1 << (number % 5))
                 .lanes(1 + number % 3)
                 .buffersPerShape(number % 2 == 0 ? 0 : 40)
+                .soloBuffers(number % 3 == 1 ? 8 : 0)
                 .maxPending(number % 3 == 0 ? 100 : Integer.MAX_VALUE)
                 .maxQuarantined(4)
                 .maxDelay(Duration.ofNanos(number % 4 == 3 ? 50_000 : 0))

@@ -33,9 +33,25 @@ class TuningChoiceTest {
   }
 
   @Test
-  void shortUnbatchedRunsGetALaneEach() {
-    Tuning tuning = choose(new Timing(1, 1, 2_000), new Timing(1, 64, 5_000));
-    assertThat(tuning.maxBatch()).as("a wake-up costs more than a run").isEqualTo(1);
+  void shortRunsGetBuffersOfTheirOwnAndVirtualCallersBatches() {
+    // a = 10-50-10, measured on two cores.
+    Tuning tuning =
+        choose(
+            new Timing(1, 1, 1_650),
+            new Timing(1, 16, 1_970),
+            new Timing(1, 32, 2_390),
+            new Timing(1, 64, 3_130));
+    assertThat(tuning.soloBuffers()).isEqualTo(TuningChoice.SOLO_BUFFERS);
+    assertThat(tuning.maxBatch()).as("64 rows gain 3 %").isEqualTo(32);
+    assertThat(tuning.lanes()).isEqualTo(2 * TuningChoice.LANES_PER_CORE);
+    assertThat(tuning.maxDelayNs()).as("nobody waits by the clock").isZero();
+  }
+
+  @Test
+  void shortRunsThatGainNothingTogetherAreNotBatchedForVirtualCallersEither() {
+    Tuning tuning = choose(new Timing(1, 1, 20_000), new Timing(1, 16, 310_000));
+    assertThat(tuning.soloBuffers()).isEqualTo(TuningChoice.SOLO_BUFFERS);
+    assertThat(tuning.maxBatch()).isEqualTo(1);
     assertThat(tuning.lanes()).isEqualTo(2 * TuningChoice.LANES_PER_CORE);
   }
 
@@ -72,6 +88,6 @@ class TuningChoiceTest {
   void nothingMeasuredMeansTheProfile() {
     Tuning tuning = TuningChoice.unmeasured(2, 8);
     assertThat(tuning)
-        .isEqualTo(new Tuning(8, 2, 1, TuningChoice.UNMEASURED_DELAY_NS, false, List.of()));
+        .isEqualTo(new Tuning(8, 2, 0, 1, TuningChoice.UNMEASURED_DELAY_NS, false, List.of()));
   }
 }

@@ -5,7 +5,6 @@ import dev.sluice.bench.models.MakeModels;
 import dev.sluice.bench.models.ModelInput;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Path;
 import java.util.List;
 
 /**
@@ -23,22 +22,9 @@ public interface Peer extends AutoCloseable {
     /** ONNX Runtime's Java API as its examples have it: tensors made for each request. */
     ORT_USUAL,
     /** DJL's engine for ONNX Runtime, a predictor for each caller. */
-    DJL;
-
-    /**
-     * Opens a model.
-     *
-     * @param folder where {@link PeerModel#make} has made it
-     * @param threads of the backend for each run; 0 for the peer's own default
-     */
-    Peer open(PeerModel model, Path folder, int threads) throws Exception {
-      return switch (this) {
-        case SLUICE -> new SluicePeer(model.file(folder), threads);
-        case ORT_REUSED -> new OrtPeer(model.onnx(folder), threads, true);
-        case ORT_USUAL -> new OrtPeer(model.onnx(folder), threads, false);
-        case DJL -> new DjlPeer(model.onnx(folder), threads);
-      };
-    }
+    DJL,
+    /** The engine's backend in full batches, without the engine. */
+    BACKEND
   }
 
   /** A caller's requests, of one row each, always the same. */

@@ -5,11 +5,13 @@ import dev.sluice.bench.models.GeneratedModel;
 import dev.sluice.bench.models.MakeModels;
 import dev.sluice.bench.models.Perceptron;
 import dev.sluice.bench.models.ResNet;
+import dev.sluice.bench.models.SqueezeNet;
 import dev.sluice.converter.build.BuildOptions;
 import dev.sluice.converter.build.ModelBuilder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 
 /**
  * The models of the comparison, in FP32, with weights from a seed and a dynamic batch.
@@ -24,7 +26,14 @@ public enum PeerModel {
   /** {@link ResNet#resNet50}. */
   C,
   /** {@link Bert#encoder}. */
-  D;
+  D,
+  /** {@link SqueezeNet#squeezeNet11}, for many models at once. */
+  E;
+
+  /** As ids have it: {@code a}. */
+  String id() {
+    return name().toLowerCase(Locale.ROOT);
+  }
 
   /** The graph. */
   GeneratedModel model() {
@@ -33,6 +42,7 @@ public enum PeerModel {
       case B -> Perceptron.wide().model();
       case C -> ResNet.resNet50().model();
       case D -> Bert.encoder().model();
+      case E -> SqueezeNet.squeezeNet11().model();
     };
   }
 

@@ -26,9 +26,14 @@ final class PeerProcess implements AutoCloseable {
   private final Process process;
   private final Writer in;
   private final BufferedReader out;
-  private final float answer;
+  private final double[] answers;
 
-  PeerProcess(Peer.Kind kind, PeerModel model, Path folder, int threads) throws IOException {
+  /**
+   * Starts it.
+   *
+   * @param models to open; {@link PeerModel#make} has made them in the folder
+   */
+  PeerProcess(Subject subject, List<PeerModel> models, Path folder) throws IOException {
     process =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -38,19 +43,22 @@ final class PeerProcess implements AutoCloseable {
                 "-Dai.djl.offline=true",
                 "-DOPT_OUT_TRACKING=true",
                 "-Dslf4j.internal.verbosity=ERROR",
+                // What the engine measures of a model belongs to this run of the table.
+                "-Dsluice.cache=" + folder.resolve("cache"),
                 "-cp",
                 System.getProperty("java.class.path"),
                 PeerWorker.class.getName(),
-                kind.name(),
-                model.name(),
+                subject.kind().name(),
+                Integer.toString(subject.threads()),
+                Integer.toString(subject.rows()),
                 folder.toString(),
-                Integer.toString(threads))
+                String.join(",", models.stream().map(PeerModel::name).toList()))
             .redirectError(ProcessBuilder.Redirect.INHERIT)
             .start();
     in = new OutputStreamWriter(process.getOutputStream(), StandardCharsets.UTF_8);
     out =
         new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
-    answer = Float.parseFloat(line().replaceFirst("^ready ", ""));
+    answers = numbers(line().replaceFirst("^ready ", ""));
   }
 
   private String line() throws IOException {
@@ -61,16 +69,20 @@ final class PeerProcess implements AutoCloseable {
     return line;
   }
 
-  /** The first number of the first row's answer. */
-  float answer() {
-    return answer;
+  private static double[] numbers(String line) {
+    return Arrays.stream(line.split(" ", -1)).mapToDouble(Double::parseDouble).toArray();
+  }
+
+  /** The first number of the first row's answer, of each model. */
+  double[] answers() {
+    return answers.clone();
   }
 
   /** Has its turn, and rests; the numbers that it gave. */
   double[] turn(String words) throws IOException, InterruptedException {
     in.write(words + "\n");
     in.flush();
-    double[] numbers = Arrays.stream(line().split(" ")).mapToDouble(Double::parseDouble).toArray();
+    double[] numbers = numbers(line());
     Thread.sleep(REST_MS);
     return numbers;
   }

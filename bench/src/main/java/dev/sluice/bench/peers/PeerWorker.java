@@ -1,185 +1,203 @@
 package dev.sluice.bench.peers;
 
-import com.sun.management.ThreadMXBean;
+import ai.onnxruntime.OrtException;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
-import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadFactory;
-import org.HdrHistogram.Histogram;
+import java.util.stream.Stream;
 
 /**
- * The process of one peer: opens the model and measures when it is told to, and rests meanwhile. A
- * line of the standard input is a turn: {@code one MILLIS} for a lone caller, {@code many CALLERS
- * MILLIS platform|virtual} for many in a closed loop. Each turn is answered with a line of numbers.
+ * The process of one peer: opens its models and measures when it is told to, and rests meanwhile. A
+ * line of the standard input is a turn, and is answered with a line of numbers:
  *
- * <p>Every answer is compared with the first that its caller got alone.
+ * <ul>
+ *   <li>{@code one MILLIS THREADS}: a lone caller, as {@link LoneCaller} says
+ *   <li>{@code many CALLERS MILLIS THREADS}: callers in a closed loop, a {@link Tally#line}
+ *   <li>{@code open RATE CALLERS MILLIS THREADS}: an {@link OpenLoop} of {@code RATE} requests a
+ *       second, a {@link Tally#line}
+ *   <li>{@code all CALLERS MILLIS THREADS}: as many callers for each of the models at once, a
+ *       {@link Tally#line} for each
+ *   <li>{@code anew}: microseconds of another opening of the model, and of the first request then
+ *   <li>{@code start}: the same of the opening that this process began with
+ * </ul>
+ *
+ * <p>{@code THREADS} is {@code platform}, {@code virtual}, {@code platform-fair} or {@code
+ * virtual-fair}; the latter two have callers take turns, by a fair semaphore with a permit for each
+ * core. But for {@code all} the first model is asked. Every answer is compared with the first that
+ * its caller got alone.
  *
  * <p>Not thread-safe.
  */
-final class PeerWorker {
-  /** Answers of FP32 that differ by the order of additions. */
-  private static final float TOLERANCE = 1e-3f;
+final class PeerWorker implements AutoCloseable {
+  /** Opens a model. */
+  @FunctionalInterface
+  interface Opener {
+    Peer open(PeerModel model) throws Exception;
+  }
 
-  /** Requests between two looks at the clock take at least this, so that looking costs nothing. */
-  private static final long BLOCK_NS = 20_000;
+  /** What the kind of threads ends with where callers take turns. */
+  static final String FAIR = "-fair";
 
-  private static final int WARM_UP_CALLS = 5;
-  private static final long LONGEST_NS = 60_000_000_000L;
-  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+  private final Opener opener;
+  private final List<Station> stations = new ArrayList<>();
+  private final String start;
 
-  private final PeerModel model;
-  private final Peer peer;
-  private final List<Checked> callers = new ArrayList<>();
-
-  /** A caller whose answers are checked. */
-  private static final class Checked {
-    private final Peer.Caller caller;
-    private final float expected;
-
-    Checked(Peer.Caller caller) throws Exception {
-      this.caller = caller;
-      this.expected = caller.ask();
-    }
-
-    void ask() throws Exception {
-      float answer = caller.ask();
-      if (!(Math.abs(answer - expected) <= TOLERANCE * Math.max(1, Math.abs(expected)))) {
-        throw new IllegalStateException("the answer is " + answer + ", not " + expected);
+  /** A model and its callers. */
+  private record Station(PeerModel model, Peer peer, List<CheckedCaller> callers) {
+    CheckedCaller caller(int index) throws Exception {
+      while (callers.size() <= index) {
+        callers.add(new CheckedCaller(peer.newCaller(row(model, callers.size()))));
       }
+      return callers.get(index);
+    }
+
+    List<Asker> askers(int count, Semaphore permits) throws Exception {
+      caller(count - 1);
+      return callers.stream().limit(count).map(each -> each.behind(permits)).toList();
     }
   }
 
-  PeerWorker(PeerModel model, Peer peer) {
-    this.model = model;
-    this.peer = peer;
+  /** Opens models, each of which is asked once. */
+  PeerWorker(List<PeerModel> models, Opener opener) throws Exception {
+    this.opener = opener;
+    this.start = open(models.getFirst());
+    for (PeerModel model : models.subList(1, models.size())) {
+      open(model);
+    }
   }
 
-  /** Serves turns until the input ends; the arguments are peer, model, folder and threads. */
+  /** Serves turns until the input ends; {@link PeerProcess} says what the arguments are. */
   public static void main(String[] arguments) throws Exception {
-    PeerModel model = PeerModel.valueOf(arguments[1]);
-    Peer.Kind kind = Peer.Kind.valueOf(arguments[0]);
-    try (Peer peer = kind.open(model, Path.of(arguments[2]), Integer.parseInt(arguments[3]))) {
-      new PeerWorker(model, peer).serve(System.out);
+    Subject subject =
+        new Subject(
+            Peer.Kind.valueOf(arguments[0]),
+            Integer.parseInt(arguments[1]),
+            Integer.parseInt(arguments[2]));
+    Path folder = Path.of(arguments[3]);
+    List<PeerModel> models =
+        Stream.of(arguments[4].split(",", -1)).map(PeerModel::valueOf).toList();
+    try (PeerWorker worker = new PeerWorker(models, model -> subject.open(model, folder))) {
+      worker.serve(System.out);
     }
+  }
+
+  private static Peer.Row row(PeerModel model, int number) {
+    return Peer.Row.of(model.model().inputs(), number);
+  }
+
+  /** Opens a model, and asks it once; microseconds of either. */
+  private String open(PeerModel model) throws Exception {
+    Peer.Row row = row(model, 0);
+    long startNs = System.nanoTime();
+    Peer peer = opener.open(model);
+    long openedNs = System.nanoTime();
+    Station station = new Station(model, peer, new ArrayList<>());
+    stations.add(station);
+    station.callers.add(new CheckedCaller(peer.newCaller(row)));
+    return micros(openedNs - startNs, System.nanoTime() - openedNs);
+  }
+
+  private static String micros(long openNs, long firstNs) {
+    return String.format(Locale.ROOT, "%.3f %.3f", openNs / 1e3, firstNs / 1e3);
   }
 
   private void serve(PrintStream out) throws Exception {
-    out.println("ready " + caller(0).expected);
+    StringBuilder answers = new StringBuilder("ready");
+    for (Station each : stations) {
+      answers.append(' ').append(each.caller(0).expected());
+    }
+    out.println(answers);
     BufferedReader in =
         new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     for (String line = in.readLine(); line != null; line = in.readLine()) {
-      String[] turn = line.split(" ", -1);
-      switch (turn[0]) {
-        case "one" -> out.println(one(Long.parseLong(turn[1]) * 1_000_000));
-        case "many" ->
-            out.println(
-                many(
-                    Integer.parseInt(turn[1]),
-                    Long.parseLong(turn[2]) * 1_000_000,
-                    turn[3].equals("virtual")
-                        ? Thread.ofVirtual().factory()
-                        : Thread.ofPlatform().factory()));
-        default -> throw new IOException("there is no turn '" + line + "'");
-      }
-    }
-    for (Checked each : callers) {
-      each.caller.close();
+      out.println(turn(line));
     }
   }
 
-  private Checked caller(int index) throws Exception {
-    while (callers.size() <= index) {
-      Peer.Row row = Peer.Row.of(model.model().inputs(), callers.size());
-      callers.add(new Checked(peer.newCaller(row)));
-    }
-    return callers.get(index);
+  /** Has a turn. */
+  String turn(String line) throws Exception {
+    String[] words = line.split(" ", -1);
+    return switch (words[0]) {
+      case "one" -> one(millis(words[1]), words[2]);
+      case "many" ->
+          closed(stations.subList(0, 1), Integer.parseInt(words[1]), millis(words[2]), words[3]);
+      case "all" -> closed(stations, Integer.parseInt(words[1]), millis(words[2]), words[3]);
+      case "open" ->
+          OpenLoop.run(
+              stations.getFirst().askers(Integer.parseInt(words[2]), permits(words[4])),
+              Double.parseDouble(words[1]),
+              millis(words[3]),
+              threads(words[4]));
+      case "anew" -> anew();
+      case "start" -> start;
+      default -> throw new IOException("there is no turn '" + line + "'");
+    };
   }
 
-  /** Nanoseconds of a request, the median of blocks, and bytes of heap that each allocated. */
-  String one(long durationNs) throws Exception {
-    Checked caller = caller(0);
+  private static long millis(String word) {
+    return Long.parseLong(word) * 1_000_000;
+  }
+
+  private static ThreadFactory threads(String word) {
+    return word.startsWith("virtual")
+        ? Thread.ofVirtual().factory()
+        : Thread.ofPlatform().factory();
+  }
+
+  private static Semaphore permits(String word) {
+    return word.endsWith(FAIR)
+        ? new Semaphore(Runtime.getRuntime().availableProcessors(), true)
+        : null;
+  }
+
+  private String one(long durationNs, String threads) throws Exception {
+    Asker caller = stations.getFirst().caller(0);
+    String[] line = new String[1];
+    Crowd.run(List.of(_ -> line[0] = LoneCaller.run(caller, durationNs)), threads(threads));
+    return line[0];
+  }
+
+  private static String closed(List<Station> asked, int callers, long durationNs, String threads)
+      throws Exception {
+    List<List<Asker>> groups = new ArrayList<>();
+    for (Station each : asked) {
+      groups.add(each.askers(callers, permits(threads)));
+    }
+    return ClosedLoop.run(groups, durationNs, threads(threads));
+  }
+
+  private String anew() throws Exception {
+    Station served = stations.getFirst();
+    Peer.Row row = row(served.model, 0);
     long startNs = System.nanoTime();
-    for (int i = 0; i < WARM_UP_CALLS; i++) {
-      caller.ask();
-    }
-    long callNs = Math.max(1, (System.nanoTime() - startNs) / WARM_UP_CALLS);
-    int block = (int) Math.max(1, BLOCK_NS / callNs);
-    double[] blocks = new double[(int) Math.max(1, 4 * durationNs / (block * callNs))];
-    int count = 0;
-    long allocated = THREADS.getCurrentThreadAllocatedBytes();
-    long fromNs = System.nanoTime();
-    long nowNs = fromNs;
-    while (nowNs - fromNs < durationNs && count < blocks.length) {
-      for (int i = 0; i < block; i++) {
-        caller.ask();
+    Peer peer = opener.open(served.model);
+    try (peer) {
+      long openedNs = System.nanoTime();
+      try (Peer.Caller caller = peer.newCaller(row)) {
+        float answer = caller.ask();
+        long doneNs = System.nanoTime();
+        float expected = served.caller(0).expected();
+        if (!CheckedCaller.same(answer, expected)) {
+          throw new IllegalStateException("the answer is " + answer + ", not " + expected);
+        }
+        return micros(openedNs - startNs, doneNs - openedNs);
       }
-      long doneNs = System.nanoTime();
-      blocks[count++] = (double) (doneNs - nowNs) / block;
-      nowNs = doneNs;
     }
-    allocated = THREADS.getCurrentThreadAllocatedBytes() - allocated;
-    Arrays.sort(blocks, 0, count);
-    return String.format(
-        Locale.ROOT, "%.1f %.2f", blocks[count / 2], (double) allocated / count / block);
   }
 
-  /** Rows per second, and microseconds of a request: the median and the 99th percentile. */
-  String many(int count, long durationNs, ThreadFactory threads) throws Exception {
-    caller(count - 1);
-    List<Histogram> latencies = new ArrayList<>();
-    List<Thread> running = new ArrayList<>();
-    List<Throwable> failures = new ArrayList<>();
-    long endNs = System.nanoTime() + durationNs;
-    for (Checked caller : callers.subList(0, count)) {
-      Histogram latencyNs = new Histogram(LONGEST_NS, 2);
-      latencies.add(latencyNs);
-      Thread thread =
-          threads.newThread(() -> {
-            try {
-              loop(caller, endNs, latencyNs);
-            } catch (Throwable t) { // whatever a peer throws ends the measurement
-              synchronized (failures) {
-                failures.add(t);
-              }
-            }
-          });
-      running.add(thread);
-      thread.start();
-    }
-    for (Thread thread : running) {
-      thread.join();
-    }
-    if (!failures.isEmpty()) {
-      throw new IllegalStateException("a caller failed", failures.getFirst());
-    }
-    Histogram all = new Histogram(LONGEST_NS, 2);
-    latencies.forEach(all::add);
-    return String.format(
-        Locale.ROOT,
-        "%.1f %.1f %.1f",
-        all.getTotalCount() / (durationNs / 1e9),
-        all.getValueAtPercentile(50) / 1e3,
-        all.getValueAtPercentile(99) / 1e3);
-  }
-
-  private static void loop(Checked caller, long endNs, Histogram latencyNs) throws Exception {
-    long nowNs = System.nanoTime();
-    while (true) {
-      caller.ask();
-      long doneNs = System.nanoTime();
-      if (doneNs - endNs > 0) {
-        return;
-      }
-      latencyNs.recordValue(Math.min(doneNs - nowNs, LONGEST_NS));
-      nowNs = doneNs;
+  @Override
+  public void close() throws OrtException {
+    for (Station each : stations) {
+      each.callers.forEach(CheckedCaller::close);
+      each.peer.close();
     }
   }
 }

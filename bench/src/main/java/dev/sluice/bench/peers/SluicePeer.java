@@ -25,16 +25,10 @@ public final class SluicePeer implements Peer {
   /**
    * Opens a package.
    *
-   * @param threads of each run, for a lone caller without batches; 0 for what the engine picks
+   * @param threads of each run; 0 for what the engine picks
    */
   public SluicePeer(Path file, int threads) throws IOException, BackendException {
-    EngineOptions.Builder options = EngineOptions.builder();
-    engine = Engine.open(file, threads == 0 ? options.build() : alone(options, threads));
-  }
-
-  /** For a lone caller, who needs one lane and no batches. */
-  private static EngineOptions alone(EngineOptions.Builder options, int threads) {
-    return options.lanes(1).threadsPerLane(threads).maxBatch(1).tune(false).build();
+    engine = Engine.open(file, EngineOptions.builder().threadsPerLane(threads).build());
   }
 
   @Override

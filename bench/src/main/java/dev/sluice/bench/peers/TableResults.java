@@ -20,7 +20,11 @@ import tools.jackson.databind.json.JsonMapper;
  * @param rows the lines, in the table's order
  */
 public record TableResults(
-    String date, String command, String machine, Map<String, String> versions, List<TableRow> rows) {
+    String date,
+    String command,
+    String machine,
+    Map<String, String> versions,
+    List<TableRow> rows) {
   private static final JsonMapper JSON =
       JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 

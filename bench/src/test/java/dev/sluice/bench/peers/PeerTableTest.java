@@ -1,68 +1,164 @@
 package dev.sluice.bench.peers;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.sluice.bench.models.PackageFolder;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-import picocli.CommandLine;
 
-@Timeout(180)
+@Timeout(300)
 class PeerTableTest {
-  private static final long TURN_NS = 20_000_000;
+  private static final String ORT = "ort-reused-1";
 
-  /** Answers 1, and from the request of that number on 2. */
-  private record Turning(int after) implements Peer {
-    @Override
-    public Caller newCaller(Row row) {
-      AtomicInteger asked = new AtomicInteger();
-      return new Caller() {
-        @Override
-        public float ask() {
-          return asked.incrementAndGet() > after ? 2 : 1;
-        }
+  @TempDir private static Path folder;
 
-        @Override
-        public void close() {}
-      };
-    }
+  private static String before;
 
-    @Override
-    public void close() {}
+  @BeforeAll
+  static void shareThePackages() {
+    before = System.getProperty(PackageFolder.PROPERTY);
+    System.setProperty(PackageFolder.PROPERTY, folder.toString());
   }
 
-  @Test
-  void everyPeerAnswersTheSame() {
+  @AfterAll
+  static void forgetThePackages() {
+    if (before == null) {
+      System.clearProperty(PackageFolder.PROPERTY);
+    } else {
+      System.setProperty(PackageFolder.PROPERTY, before);
+    }
+  }
+
+  /** The ids of a part's rows for the model a. */
+  private static List<String> ids(Part part) {
+    return switch (part) {
+      case ONE ->
+          List.of(
+              "a-1-platform-time-" + ORT,
+              "a-1-platform-time-ort-usual-1",
+              "a-1-platform-time-djl-1",
+              "a-1-platform-heap-" + ORT);
+      case VIRTUAL -> List.of("a-1-virtual-time-" + ORT, "a-1-virtual-tuned-time-" + ORT);
+      case MANY ->
+          Stream.concat(
+                  many("platform", "a-64-platform-rows-batched", "a-64-platform-heap-" + ORT),
+                  many("virtual", "a-64-virtual-rows-batched"))
+              .toList();
+      case OPEN ->
+          Stream.of("platform", "virtual")
+              .flatMap(threads ->
+                  Stream.of("15-%s-%s-" + ORT, "60-%s-%s-" + ORT, "90-%s-%s-" + ORT + "-fair")
+                      .flatMap(id ->
+                          Stream.of("p50", "p99")
+                              .map(figure -> "a-open-" + id.formatted(threads, figure))))
+              .toList();
+      case START ->
+          List.of(
+              "a-again-open-" + ORT,
+              "a-again-first-steady",
+              "a-again-first-" + ORT,
+              "a-fresh-open-" + ORT,
+              "a-fresh-first-" + ORT);
+      case EIGHT ->
+          List.of(
+              "all-eight-rows-ort-reused",
+              "all-eight-p99-ort-reused",
+              "a-eight-rows-ort-reused",
+              "a-eight-p99-ort-reused");
+    };
+  }
+
+  private static Stream<String> many(String threads, String... more) {
+    Stream<String> rows =
+        Stream.of(ORT, "ort-reused", ORT + "-fair", "ort-reused-fair", "djl-1")
+            .flatMap(peer -> Stream.of("rows-" + peer, "p99-" + peer));
+    return Stream.of(
+            Stream.of("a-64-" + threads + "-rows-ort-best"),
+            rows.map(row -> "a-64-" + threads + "-" + row),
+            Stream.of(more))
+        .flatMap(each -> each);
+  }
+
+  @ParameterizedTest
+  @EnumSource(Part.class)
+  void aPartGivesItsRows(Part part) throws Exception {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    Path json = folder.resolve(part + ".json");
     int status =
-        new CommandLine(new PeerTable(new PrintStream(bytes, true, StandardCharsets.UTF_8)))
-            .setCaseInsensitiveEnumValuesAllowed(true)
-            .execute("--models", "a", "--rounds", "1", "--turn", "10", "--many-turn", "10");
+        PeerTable.command(new PrintStream(bytes, true, StandardCharsets.UTF_8))
+            .execute(
+                "--parts",
+                part.toString(),
+                "--models",
+                "a",
+                "--rounds",
+                "1",
+                "--turn",
+                "10",
+                "--json",
+                json.toString());
     String text = bytes.toString(StandardCharsets.UTF_8);
     assertThat(status).as(text).isZero();
-    assertThat(text.lines()).as(text).hasSize(4 + 2 * 4);
-    assertThat(text).contains("A, 1 caller    Sluice").contains("A, 64 virtual   DJL");
+    TableResults results = TableResults.read(json);
+    assertThat(results.rows()).extracting(TableRow::id).isEqualTo(ids(part));
+    assertThat(results.rows())
+        .allSatisfy(row -> {
+          assertThat(row.other()).as(row.id()).isPositive();
+          assertThat(row.sluice() > 0 || row.unit().equals("bytes")).as(row.id()).isTrue();
+          assertThat(text).contains(row.what()).contains(row.peer());
+        });
+    assertThat(results.command()).startsWith("--parts " + part);
+    assertThat(results.versions()).containsKeys("Java", "ONNX Runtime", "DJL", "Sluice");
   }
 
   @Test
-  void anAnswerThatChangesEndsTheMeasurement() throws Exception {
-    assertThat(new PeerWorker(PeerModel.A, new Turning(Integer.MAX_VALUE)).one(TURN_NS))
-        .isNotEmpty();
-    assertThatThrownBy(() -> new PeerWorker(PeerModel.A, new Turning(100)).one(TURN_NS))
-        .hasMessageContaining("the answer is 2.0, not 1.0");
-    assertThatThrownBy(() ->
-            new PeerWorker(PeerModel.A, new Turning(100))
-                .many(3, TURN_NS, Thread.ofPlatform().factory()))
-        .hasRootCauseMessage("the answer is 2.0, not 1.0");
+  void aRowSaysWhetherItsBarIsReached() {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    Report report = new Report(new PrintStream(bytes, true, StandardCharsets.UTF_8));
+    Turn turn = new Turn(Subject.of(Peer.Kind.ORT_REUSED, 1), "many 1 1 platform");
+    Figures sluice = new Figures(turn, new double[][] {{4, 5, 6}, {1, 1, 1}});
+    Figures other = new Figures(turn, new double[][] {{1, 1, 1}, {1, 1, 1}});
+    Load load = new Load("b", "64-platform", "64 callers", sluice);
+    report.add(load.against(other, Figure.ROWS, Bar.median(4.5)));
+    report.add(load.against(other, Figure.ROWS, Bar.bound(4.5)));
+    report.add(load.against(other, Figure.P50, Bar.median(0.99)));
+    report.add(load.against(other, Figure.P50, null));
+    report.summary();
+    assertThat(report.rows())
+        .extracting(TableRow::reached)
+        .containsExactly(true, false, false, true);
+    List<String> lines = bytes.toString(StandardCharsets.UTF_8).lines().toList();
+    assertThat(lines.get(0)).endsWith("bar >= 4.50: reached");
+    assertThat(lines.get(1)).endsWith("bar >= 4.50 for the whole interval: MISSED");
+    assertThat(lines.get(2)).endsWith("bar <= 0.99: MISSED");
+    assertThat(lines.get(3)).doesNotContain("bar");
+    assertThat(lines.get(4))
+        .startsWith("1 of 3 bars are reached; missed: b-64-platform-rows-ort-reused-1, ")
+        .endsWith("b-64-platform-p50-ort-reused-1");
+  }
+
+  @Test
+  void modelsOfDifferentSpeedCountTheSame() {
+    Turn turn = new Turn(Subject.of(Peer.Kind.SLUICE, 0), "all 4 1 platform");
+    double[][] lines = new double[2 * Figure.OF_TALLY][];
+    Arrays.setAll(lines, i -> new double[] {i < Figure.OF_TALLY ? 4 : 900});
+    Figures both = new Figures(turn, lines);
+    assertThat(both.mean(0, 2).median(Figure.ROWS)).isCloseTo(60, within(1e-9));
+    assertThat(both.mean(1, 2).median(Figure.P99)).isCloseTo(900, within(1e-9));
   }
 
   @ParameterizedTest
@@ -74,6 +170,7 @@ class PeerTableTest {
           case B -> 1_837_312;
           case C -> 25_557_032;
           case D -> 3_498_240;
+          case E -> 1_235_496;
         };
     assertThat(model.model().parameters()).isEqualTo(parameters);
   }

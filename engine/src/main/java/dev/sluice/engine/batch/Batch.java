@@ -42,12 +42,22 @@ public final class Batch {
 
   private static final VarHandle WORD;
   private static final VarHandle OFFER;
+  private static final VarHandle GENERATION;
+  private static final VarHandle FIRST_CLAIM_NS;
+  private static final VarHandle HIGH;
+  private static final VarHandle IRREGULAR;
+  private static final VarHandle GATHERING;
 
   static {
     try {
       MethodHandles.Lookup lookup = MethodHandles.lookup();
       WORD = lookup.findVarHandle(Batch.class, "word", long.class);
       OFFER = lookup.findVarHandle(Batch.class, "offer", int.class);
+      GENERATION = lookup.findVarHandle(Batch.class, "generation", long.class);
+      FIRST_CLAIM_NS = lookup.findVarHandle(Batch.class, "firstClaimNs", long.class);
+      HIGH = lookup.findVarHandle(Batch.class, "high", boolean.class);
+      IRREGULAR = lookup.findVarHandle(Batch.class, "irregular", boolean.class);
+      GATHERING = lookup.findVarHandle(Batch.class, "gathering", boolean.class);
     } catch (ReflectiveOperationException e) {
       throw new ExceptionInInitializerError(e);
     }
@@ -57,6 +67,7 @@ public final class Batch {
   private final int maxRows;
   private final BatchQueue queue;
   private final BatchMemory memory;
+  private final LaneRunner soloRunner;
   private final Slot[] slots;
   private final RowViews inputs;
   private final RowViews outputs;
@@ -80,10 +91,21 @@ public final class Batch {
   /** Where the run was measured; null where this round had none. */
   LaneStats ranOn;
 
+  /** Whether the owner of the first slot lets others claim before it runs the batch. */
+  volatile boolean gathering;
+
+  /** Whether this round is measured stage by stage; written by the opener. */
+  boolean timed;
+
   long startNs;
   long doneNs;
 
-  Batch(int index, BatchQueue queue, BatchMemory memory, int maxRows) {
+  /**
+   * A batch.
+   *
+   * @param soloRunner of a buffer that callers take for themselves; null of one that they share
+   */
+  Batch(int index, BatchQueue queue, BatchMemory memory, int maxRows, LaneRunner soloRunner) {
     if (maxRows < 1 || maxRows > MAX_ROWS) {
       throw new IllegalArgumentException(
           "a batch has 1 to " + MAX_ROWS + " rows, but maxRows is " + maxRows);
@@ -91,6 +113,7 @@ public final class Batch {
     this.index = index;
     this.queue = queue;
     this.memory = memory;
+    this.soloRunner = soloRunner;
     this.maxRows = maxRows;
     this.slots = new Slot[maxRows];
     for (int i = 0; i < maxRows; i++) {
@@ -137,6 +160,11 @@ public final class Batch {
     return queue;
   }
 
+  /** Where its only caller runs it without a lane; null of a batch that callers share. */
+  LaneRunner soloRunner() {
+    return soloRunner;
+  }
+
   Slot slot(int slotIndex) {
     return slots[slotIndex];
   }
@@ -174,19 +202,42 @@ public final class Batch {
   }
 
   /** B1: FREE to OPEN, by the thread that took this batch from the free set. */
-  void open() {
+  void open(boolean timedRound) {
+    renew(timedRound);
+    word = OPEN * ONE_PHASE;
+  }
+
+  /** B1S: FREE to SEALED with one claim of one row, by the thread that took it from its set. */
+  Slot openSolo(boolean timedRound) {
+    renew(timedRound);
+    slots[0].startRow = 0;
+    slots[0].rows = 1;
+    word = SEALED * ONE_PHASE + ONE_ROW + ONE_SLOT + ONE_LIVE + ONE_PENDING;
+    return slots[0];
+  }
+
+  /** What the stores of the word publish needs no fence of its own. */
+  private void renew(boolean timedRound) {
     failure = null;
     ranOn = null;
-    high = false;
-    irregular = false;
-    firstClaimNs = 0;
+    HIGH.set(this, false);
+    IRREGULAR.set(this, false);
+    GATHERING.set(this, false);
+    FIRST_CLAIM_NS.set(this, 0L);
     memory.forgetDeviceRows();
     long round = generation + 1;
+    timed = timedRound;
     for (Slot slot : slots) {
       slot.reset(round);
     }
-    generation = round;
-    word = OPEN * ONE_PHASE;
+    GENERATION.setRelease(this, round);
+  }
+
+  /** Notes when this round's first row was claimed; a claim's next step publishes it. */
+  void claimedAt(long nowNs) {
+    if (firstClaimNs == 0) {
+      FIRST_CLAIM_NS.setRelease(this, nowNs == 0 ? 1 : nowNs);
+    }
   }
 
   /** B1': back to FREE where nobody has claimed; false where somebody has. */
@@ -288,7 +339,7 @@ public final class Batch {
 
   /** B10: DONE to FREE. */
   void free() {
-    word = FREE * ONE_PHASE;
+    WORD.setRelease(this, FREE * ONE_PHASE);
   }
 
   /** Offers the leading of this running batch on {@code lane} to its waiting callers. */

@@ -13,6 +13,8 @@ import java.util.concurrent.ThreadFactory;
  * @param leastBuffersPerQueue batch buffers of one shape key, however large they are
  * @param buffersPerQueue the same, where the outputs' shapes are known before a run and all of them
  *     take at most {@link #QUEUE_BYTES}
+ * @param soloBuffers buffers of one row of a shape key that a caller takes for itself and runs
+ *     without a lane, {@link #QUEUE_BYTES} of them at most
  * @param maxQueues most shape keys at once
  * @param maxDelayNs see {@link BatchPolicy}
  * @param exactRows whether every run has {@code maxRows} rows, whatever is claimed
@@ -31,6 +33,7 @@ public record BatchOptions(
     int lanes,
     int leastBuffersPerQueue,
     int buffersPerQueue,
+    int soloBuffers,
     int maxQueues,
     long maxDelayNs,
     boolean exactRows,
@@ -52,6 +55,7 @@ public record BatchOptions(
     atLeast(1, lanes, "lanes");
     atLeast(1, leastBuffersPerQueue, "leastBuffersPerQueue");
     atLeast(leastBuffersPerQueue, buffersPerQueue, "buffersPerQueue");
+    atLeast(0, soloBuffers, "soloBuffers");
     atLeast(1, maxQueues, "maxQueues");
     atLeast(0, maxDelayNs, "maxDelayNs");
     atLeast(1, maxPendingRows, "maxPendingRows");

@@ -37,10 +37,15 @@ public record BatchPolicy(int maxRows, long maxDelayNs) {
     if (rows == 0 || !laneIdle) {
       return NEVER;
     }
-    if (maxDelayNs == 0 || rows >= Math.min(expectedRows, maxRows)) {
+    if (waitsForNobody(rows, expectedRows)) {
       return 0;
     }
     return Math.max(0, maxDelayNs - (nowNs - oldestNs));
+  }
+
+  /** Whether an open batch is due as soon as a lane is idle, whatever the time. */
+  boolean waitsForNobody(int rows, int expectedRows) {
+    return maxDelayNs == 0 || rows >= Math.min(expectedRows, maxRows);
   }
 
   /**

@@ -15,12 +15,21 @@ import java.util.concurrent.atomic.AtomicLong;
 public final class BatchQueue {
   private static final long NONE = -1;
 
+  /** Eight buffers for one alone share a word of their set. */
+  private static final int SOLO_SHIFT = 3;
+
   private final Dispatcher dispatcher;
   private final ShapeKey key;
+  private final LaneStats stats;
   private final int maxRows;
   private final int firstIndex;
+
+  /** Those that callers share, then those that a caller has to itself. */
   private final Batch[] batches;
+
+  private final int shared;
   private final IndexSet free;
+  private final IndexSet freeSolo;
   private final Admissions admissions = new Admissions();
 
   /**
@@ -30,25 +39,41 @@ public final class BatchQueue {
   private final AtomicLong open = new AtomicLong(NONE & 0xFFFFFFFFL);
 
   /** Rows that recent batches had; racy by design, see {@link BatchPolicy#expect}. */
-  volatile int expectedRows = 1;
+  private volatile int expectedRows = 1;
 
   BatchQueue(
       Dispatcher dispatcher,
       ShapeKey key,
       int firstIndex,
       List<BatchMemory> memories,
-      int maxRows) {
+      int maxRows,
+      List<SoloBuffer> solo,
+      LaneStats stats) {
+    this.stats = stats;
     this.dispatcher = dispatcher;
     this.key = key;
     this.firstIndex = firstIndex;
     this.maxRows = maxRows;
-    this.batches = new Batch[memories.size()];
-    this.free = new IndexSet(memories.size());
-    for (int i = 0; i < memories.size(); i++) {
-      batches[i] = new Batch(firstIndex + i, this, memories.get(i), maxRows);
+    this.shared = memories.size();
+    this.batches = new Batch[shared + solo.size()];
+    this.free = new IndexSet(shared);
+    this.freeSolo = IndexSet.spread(solo.size(), SOLO_SHIFT);
+    for (int i = 0; i < shared; i++) {
+      batches[i] = new Batch(firstIndex + i, this, memories.get(i), maxRows, null);
       free.add(i);
     }
+    for (int i = 0; i < solo.size(); i++) {
+      SoloBuffer one = solo.get(i);
+      batches[shared + i] = new Batch(firstIndex + shared + i, this, one.memory(), 1, one.runner());
+      freeSolo.add(i);
+    }
   }
+
+  /**
+   * A buffer of one row that a caller takes for itself, and what runs it. Nobody waits for one: who
+   * finds none shares a batch.
+   */
+  record SoloBuffer(BatchMemory memory, LaneRunner runner) {}
 
   /** The shape of each input for one row. */
   public ShapeKey key() {
@@ -65,6 +90,20 @@ public final class BatchQueue {
     return batches[0].memory();
   }
 
+  /** Rows that the next batch may have. */
+  int expectedRows() {
+    return expectedRows;
+  }
+
+  /** Learns from a run. */
+  void expect(int rows) {
+    int before = expectedRows;
+    int after = BatchPolicy.expect(before, rows);
+    if (after != before) {
+      expectedRows = after;
+    }
+  }
+
   Admissions admissions() {
     return admissions;
   }
@@ -77,6 +116,41 @@ public final class BatchQueue {
   Batch openBatch() {
     int position = (int) open.get();
     return position < 0 ? null : batches[position];
+  }
+
+  /**
+   * Claims a buffer of one row for the caller alone; null where none is free.
+   *
+   * @param ticket who has one near the caller's last does not meet the other callers
+   */
+  Slot claimSolo(Claims.Ticket ticket) {
+    int position = freeSolo.takeNear(ticket.soloPosition);
+    if (position < 0) {
+      return null;
+    }
+    ticket.soloPosition = position;
+    Batch batch = batches[shared + position];
+    return batch.openSolo(stats.times(batch.generation() + 1));
+  }
+
+  /** Whether a virtual thread that claims a row now is likely to share its run. */
+  boolean hasCompany() {
+    return expectedRows > 1 || openRows() > 0;
+  }
+
+  /**
+   * Whether the virtual thread whose row is a batch's first lets others go first, which may claim
+   * in it, before it runs it: where runs are so short that it would else keep its carrier for ever.
+   */
+  boolean gathersByYielding() {
+    return maxRows > 1 && batches.length > shared;
+  }
+
+  /** Rows claimed in the open batch; -1 where none is open. */
+  private int openRows() {
+    Batch batch = openBatch();
+    long word = batch == null ? 0 : batch.word();
+    return Batch.phase(word) == Batch.OPEN ? Batch.rows(word) : -1;
   }
 
   /**
@@ -114,7 +188,7 @@ public final class BatchQueue {
       return open.get() != seen;
     }
     Batch batch = batches[position];
-    batch.open();
+    batch.open(stats.times(batch.generation() + 1));
     if (open.compareAndSet(seen, ((seen >>> 32) + 1) << 32 | position)) {
       // Who looked while it was neither free nor open was refused, and may be in the line by now.
       admit(Admissions.FAN_OUT, rows);
@@ -133,21 +207,19 @@ public final class BatchQueue {
   }
 
   private void putFree(int position) {
-    free.add(position);
-    admit(Admissions.FAN_OUT);
+    if (position < shared) {
+      free.add(position);
+      admit(Admissions.FAN_OUT);
+    } else {
+      freeSolo.add(position - shared);
+    }
   }
 
   /** Rows that claims may find now; whoever makes more of them looks at the line afterwards. */
   private int room() {
-    Batch batch = openBatch();
     int room = free.size() * maxRows;
-    if (batch != null) {
-      long word = batch.word();
-      if (Batch.phase(word) == Batch.OPEN) {
-        room += maxRows - Batch.rows(word);
-      }
-    }
-    return room;
+    int open = openRows();
+    return open >= 0 ? room + maxRows - open : room;
   }
 
   /**

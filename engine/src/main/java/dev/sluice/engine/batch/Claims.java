@@ -44,10 +44,24 @@ public final class Claims {
   private volatile int state = SERVING;
   private final AtomicBoolean freed = new AtomicBoolean();
 
+  /** A virtual thread that seems to be alone makes sure once in so many claims. */
+  static final int LOOK_FOR_COMPANY = 64;
+
   /** A caller's place in the line of those that wait for admission; one per handle. */
   public static final class Ticket {
     final Admissions.Node node = new Admissions.Node();
     private Admission refusal;
+
+    /**
+     * Whether the last submit went to a callback: then somebody else runs it, together with others.
+     */
+    private boolean async;
+
+    /** Claims of a virtual thread that knew of no company. */
+    private int claims;
+
+    /** Which buffer for one alone this had last; at first one that is unlikely to be another's. */
+    int soloPosition = System.identityHashCode(this) & Integer.MAX_VALUE;
 
     /** Why the last claim with this ticket was refused. */
     public Admission refusal() {
@@ -106,7 +120,7 @@ public final class Claims {
 
   /** Makes the lanes ready for a shape; only before the first claim. */
   public void prepare(BatchQueue queue) throws BackendException {
-    dispatcher.prepare(queue.anyMemory());
+    dispatcher.prepare(queue);
   }
 
   private BatchQueue find(ShapeKey key) {
@@ -161,7 +175,7 @@ public final class Claims {
       return refuse(ticket, Admission.PENDING_LIMIT);
     }
     while (true) {
-      Slot slot = queue.claim(rows);
+      Slot slot = claimRows(queue, rows, ticket);
       if (slot == null) {
         undoPending(rows);
         return refuse(ticket, Admission.FULL);
@@ -177,12 +191,28 @@ public final class Claims {
     }
   }
 
+  private static Slot claimRows(BatchQueue queue, int rows, Ticket ticket) {
+    Slot slot = rows == 1 && prefersSolo(queue, ticket) ? queue.claimSolo(ticket) : null;
+    return slot == null ? queue.claim(rows) : slot;
+  }
+
+  /**
+   * To a platform thread, waiting for others would cost more than a run that is so short that there
+   * are buffers for one alone; to a virtual one sharing is cheap where there is company. It looks
+   * for some now and then.
+   */
+  private static boolean prefersSolo(BatchQueue queue, Ticket ticket) {
+    if (ticket.async) {
+      return false;
+    }
+    return !Thread.currentThread().isVirtual()
+        || (!queue.hasCompany() && ++ticket.claims % LOOK_FOR_COMPANY != 0);
+  }
+
   /** S1; false where the watchdog was faster. */
   private boolean occupy(Slot slot, Priority priority, long deadlineNs, long nowNs) {
     Batch batch = slot.batch;
-    if (batch.firstClaimNs == 0) {
-      batch.firstClaimNs = nowNs == 0 ? 1 : nowNs;
-    }
+    batch.claimedAt(nowNs);
     if (priority == Priority.HIGH) {
       batch.high = true;
     }
@@ -327,12 +357,20 @@ public final class Claims {
    * @throws InferenceException with reason ABANDONED; the slot is still to be released
    */
   public int submitAndWait(Slot slot) throws InterruptedException {
-    boolean mayLead = !Thread.currentThread().isVirtual() || dispatcher.runsAreShort();
+    boolean virtual = Thread.currentThread().isVirtual();
+    boolean mayLead = !virtual || dispatcher.runsAreShort();
     slot.mode = mayLead ? Slot.MODE_LEAD : Slot.MODE_FOLLOW;
     slot.owner = Thread.currentThread();
     publish(slot);
     Batch batch = slot.batch;
-    int lane = dispatcher.submitted(slot, mayLead ? batch : null);
+    if (mayLead && dispatcher.leadSolo(batch)) {
+      return slot.state();
+    }
+    boolean gathers = virtual && mayLead && slot.index == 0 && batch.queue().gathersByYielding();
+    int lane = dispatcher.submitted(slot, mayLead ? batch : null, gathers);
+    if (gathers && slot.state() == Slot.OK) {
+      return Slot.OK;
+    }
     if (lane >= 0) {
       dispatcher.lead(lane, batch);
     } else {
@@ -345,19 +383,23 @@ public final class Claims {
   /**
    * Submits; the callback runs on the executor of callbacks once the slot's state is terminal.
    *
+   * @param ticket with which it was claimed: the next claim with it shares a batch
    * @throws InferenceException with reason ABANDONED; the slot is still to be released
    */
-  public void submit(Slot slot, Runnable callback) {
+  public void submit(Slot slot, Runnable callback, Ticket ticket) {
+    ticket.async = true;
     slot.mode = Slot.MODE_ASYNC;
     slot.callback = callback;
     slot.registerWaiter(Slot.Mark.ASYNC);
     publish(slot);
-    dispatcher.submitted(slot, null);
+    dispatcher.submitted(slot, null, false);
   }
 
   /** S2. */
   private void publish(Slot slot) {
-    slot.submitNs = options.clock().nanoTime();
+    if (slot.batch.timed && slot.index == 0) {
+      slot.submitNs = options.clock().nanoTime();
+    }
     if (!slot.moveState(Slot.CLAIMED, Slot.SUBMITTED)) {
       int was = slot.state();
       if (was != Slot.ABANDONED) {
@@ -377,7 +419,8 @@ public final class Claims {
         null);
   }
 
-  private void await(Slot slot, boolean mayLead) throws InterruptedException {
+  /** Waits for the end of a submitted slot, and leads its batch where that is offered. */
+  void await(Slot slot, boolean mayLead) throws InterruptedException {
     Thread me = Thread.currentThread();
     Batch batch = slot.batch;
     boolean interrupted = false;
@@ -528,9 +571,14 @@ public final class Claims {
     return refusals.of(reason);
   }
 
-  /** Adds up what the lanes measured since they were opened. */
-  public void addStats(Map<Stage, Histogram> sums) {
-    dispatcher.addStats(sums);
+  /**
+   * Adds up what was measured since this was opened.
+   *
+   * @param sums by {@link Stage}
+   * @param runsByRows runs by their rows, up to the most of a batch
+   */
+  public void addStats(Map<Stage, Histogram> sums, long[] runsByRows) {
+    dispatcher.addStats(sums, runsByRows);
   }
 
   /** One sweep of the watchdog, for tests that bring their own clock. */

@@ -33,6 +33,9 @@ final class Dispatcher {
    */
   static final long VIRTUAL_LEAD_LIMIT_NS = 100_000;
 
+  /** Who gathers company may have lost its core; past this age of the batch others run it. */
+  private static final long GATHER_NS = 50_000;
+
   private static final System.Logger LOG = System.getLogger(Dispatcher.class.getName());
 
   private final Backend backend;
@@ -40,6 +43,10 @@ final class Dispatcher {
   private final BatchPolicy policy;
   private final NanoClock clock;
   private final LaneRunner[] runners;
+
+  /** Each shared by some lanes: so few that all can be kept, so many that they seldom meet. */
+  private final LaneStats[] stats;
+
   private final IndexSet idleLanes;
   private final IndexSet ready;
   private final AtomicInteger usableLanes;
@@ -60,18 +67,30 @@ final class Dispatcher {
     this.clock = options.clock();
     this.runners = new LaneRunner[options.lanes()];
     this.idleLanes = new IndexSet(runners.length);
-    this.ready = new IndexSet(options.maxQueues() * options.buffersPerQueue());
+    this.ready =
+        new IndexSet(options.maxQueues() * (options.buffersPerQueue() + options.soloBuffers()));
+    this.stats = new LaneStats[Runtime.getRuntime().availableProcessors()];
+    Arrays.setAll(stats, _ -> new LaneStats(options.maxRows()));
     this.usableLanes = new AtomicInteger(runners.length);
     this.lanesLeft = new AtomicInteger(runners.length);
     for (int i = 0; i < runners.length; i++) {
       try {
-        runners[i] = new LaneRunner(i, this, backend);
+        runners[i] = newRunner(i);
       } catch (BackendException | RuntimeException e) {
         closeLanes();
         throw e;
       }
       idleLanes.add(i);
     }
+  }
+
+  private LaneRunner newRunner(int index) throws BackendException {
+    return new LaneRunner(index, this, backend, stats[index % stats.length]);
+  }
+
+  /** What says how long runs take of late. */
+  LaneStats stats() {
+    return stats[0];
   }
 
   BatchOptions options() {
@@ -98,19 +117,29 @@ final class Dispatcher {
   /** Allocates the batches of another shape key. Under the caller's lock. */
   BatchQueue addQueue(ShapeKey key) throws BackendException {
     List<BatchMemory> memories = new ArrayList<>();
+    List<BatchQueue.SoloBuffer> solo = new ArrayList<>();
     try {
       memories.add(backend.allocate(key, options.maxRows()));
       int buffers = buffers(memories.getFirst());
       while (memories.size() < buffers) {
         memories.add(backend.allocate(key, options.maxRows()));
       }
+      long rowBytes = rowBytes(memories.getFirst());
+      while (solo.size() < options.soloBuffers()
+          && (solo.size() + 1) * rowBytes <= BatchOptions.QUEUE_BYTES) {
+        LaneRunner runner = newRunner(runners.length + solo.size());
+        solo.add(new BatchQueue.SoloBuffer(backend.allocate(key, 1), runner));
+      }
     } catch (BackendException | RuntimeException | OutOfMemoryError e) {
       memories.forEach(BatchMemory::close);
+      solo.forEach(one -> one.memory().close());
       throw e;
     }
-    BatchQueue queue = new BatchQueue(this, key, batches.length, memories, options.maxRows());
-    Batch[] more = Arrays.copyOf(batches, batches.length + memories.size());
-    System.arraycopy(queue.batches(), 0, more, batches.length, memories.size());
+    BatchQueue queue =
+        new BatchQueue(this, key, batches.length, memories, options.maxRows(), solo, stats());
+    int count = queue.batches().length;
+    Batch[] more = Arrays.copyOf(batches, batches.length + count);
+    System.arraycopy(queue.batches(), 0, more, batches.length, count);
     batches = more;
     BatchQueue[] moreQueues = Arrays.copyOf(queues, queues.length + 1);
     moreQueues[queues.length] = queue;
@@ -123,23 +152,33 @@ final class Dispatcher {
     if (!memory.fixedOutputs()) {
       return options.leastBuffersPerQueue();
     }
+    long fit = BatchOptions.QUEUE_BYTES / Math.max(1, rowBytes(memory) * memory.maxRows());
+    return (int) Math.clamp(fit, options.leastBuffersPerQueue(), (long) options.buffersPerQueue());
+  }
+
+  /** Inputs and outputs of a row; outputs that only a run can tell, and strings, left out. */
+  private long rowBytes(BatchMemory memory) {
     List<TensorSpec> inputs = backend.signature().inputs();
     List<TensorSpec> outputs = backend.signature().outputs();
     long rowBytes = 0;
     for (int i = 0; i < inputs.size(); i++) {
       rowBytes += inputs.get(i).type() == ElementType.STRING ? 0 : memory.inputRowBytes(i);
     }
-    for (int i = 0; i < outputs.size(); i++) {
+    for (int i = 0; i < outputs.size() && memory.fixedOutputs(); i++) {
       rowBytes += outputs.get(i).type() == ElementType.STRING ? 0 : memory.outputRowBytes(i);
     }
-    long fit = BatchOptions.QUEUE_BYTES / Math.max(1, rowBytes * memory.maxRows());
-    return (int) Math.clamp(fit, options.leastBuffersPerQueue(), (long) options.buffersPerQueue());
+    return rowBytes;
   }
 
-  /** Makes all lanes ready for a shape, before they serve. */
-  void prepare(BatchMemory memory) throws BackendException {
+  /** Makes all that runs ready for a shape, before it serves. */
+  void prepare(BatchQueue queue) throws BackendException {
     for (LaneRunner runner : runners) {
-      runner.prepare(memory);
+      runner.prepare(queue.anyMemory());
+    }
+    for (Batch batch : queue.batches()) {
+      if (batch.soloRunner() != null) {
+        batch.soloRunner().prepare(batch.memory());
+      }
     }
   }
 
@@ -151,7 +190,7 @@ final class Dispatcher {
 
   /** Whether a virtual thread that blocks may lead the next run. */
   boolean runsAreShort() {
-    long typical = runners[0].stats().typicalRunNs();
+    long typical = stats().typicalRunNs();
     return typical > 0 && typical < VIRTUAL_LEAD_LIMIT_NS;
   }
 
@@ -159,14 +198,39 @@ final class Dispatcher {
    * Submits a claimed slot whose mode, callback and deadline are set, and looks for a lane.
    *
    * @param mayLead the slot's batch where the calling thread may lead it, else null
+   * @param gathers whether to let other virtual threads claim in the batch first
    * @return the lane on which the caller must {@link #lead} the batch now, or -1
    */
-  int submitted(Slot slot, Batch mayLead) {
+  int submitted(Slot slot, Batch mayLead, boolean gathers) {
     Batch batch = slot.batch;
+    if (gathers) {
+      batch.gathering = true;
+    }
     if (batch.writerDone()) {
       ready.add(batch.index());
+    } else if (gathers) {
+      gather(batch);
+      if (slot.state() == Slot.OK) {
+        return -1;
+      }
     }
     return pump(mayLead);
+  }
+
+  /**
+   * Lets others go first for as long as that brings rows. A hint is all that is wanted: where the
+   * scheduler takes it otherwise, the batch has fewer rows.
+   */
+  @SuppressWarnings("ThreadPriorityCheck")
+  private static void gather(Batch batch) {
+    long word = batch.word();
+    int before;
+    do {
+      before = Batch.rows(word);
+      Thread.yield();
+      word = batch.word();
+    } while (Batch.phase(word) == Batch.OPEN && Batch.rows(word) > before);
+    batch.gathering = false;
   }
 
   /**
@@ -202,7 +266,7 @@ final class Dispatcher {
   /** A batch in phase RUNNING with a row that wants its answer, which is the caller's; or null. */
   private Batch selectRunnable() {
     while (true) {
-      Batch batch = select(clock.nanoTime());
+      Batch batch = select();
       if (batch == null || !batch.irregular || expireAndCount(batch) > 0) {
         return batch;
       }
@@ -210,10 +274,10 @@ final class Dispatcher {
     }
   }
 
-  private Batch select(long nowNs) {
+  private Batch select() {
     while (true) {
       Batch sealed = bestReady();
-      Batch open = sealed == null || !sealed.high ? bestOpen(nowNs) : null;
+      Batch open = sealed == null || !sealed.high ? bestOpen() : null;
       if (open != null && (sealed == null || open.high)) {
         if (open.tryStart()) {
           return open;
@@ -244,11 +308,11 @@ final class Dispatcher {
     return best;
   }
 
-  private Batch bestOpen(long nowNs) {
+  private Batch bestOpen() {
     Batch best = null;
     for (BatchQueue queue : queues) {
       Batch batch = queue.openBatch();
-      if (batch != null && delayNs(queue, batch, nowNs) == 0 && before(batch, best)) {
+      if (batch != null && delayNs(queue, batch) == 0 && before(batch, best)) {
         best = batch;
       }
     }
@@ -263,14 +327,20 @@ final class Dispatcher {
   }
 
   /** How long an idle lane leaves this open batch alone; 0: it is due. */
-  private long delayNs(BatchQueue queue, Batch batch, long nowNs) {
+  private long delayNs(BatchQueue queue, Batch batch) {
     long word = batch.word();
     if (Batch.phase(word) != Batch.OPEN || Batch.slots(word) == Batch.pending(word)) {
       return BatchPolicy.NEVER;
     }
+    if (batch.gathering && clock.nanoTime() - batch.firstClaimNs < GATHER_NS) {
+      return BatchPolicy.NEVER;
+    }
     // Who stands in the line comes as soon as it can.
-    int expected = queue.admissions().isEmpty() ? queue.expectedRows : batch.maxRows();
-    return policy.decide(Batch.rows(word), expected, batch.firstClaimNs, true, nowNs);
+    int expected = queue.admissions().isEmpty() ? queue.expectedRows() : batch.maxRows();
+    int rows = Batch.rows(word);
+    return policy.waitsForNobody(rows, expected)
+        ? 0
+        : policy.decide(rows, expected, batch.firstClaimNs, true, clock.nanoTime());
   }
 
   /**
@@ -280,16 +350,15 @@ final class Dispatcher {
     if (!ready.isEmpty()) {
       return true;
     }
-    long nowNs = clock.nanoTime();
     long soonest = BatchPolicy.NEVER;
     for (BatchQueue queue : queues) {
       Batch batch = queue.openBatch();
       if (batch != null) {
-        soonest = Math.min(soonest, delayNs(queue, batch, nowNs));
+        soonest = Math.min(soonest, delayNs(queue, batch));
       }
     }
     if (soonest != 0 && soonest != BatchPolicy.NEVER) {
-      runners[idleLane].arm(nowNs + soonest);
+      runners[idleLane].arm(clock.nanoTime() + soonest);
     }
     return soonest == 0;
   }
@@ -397,26 +466,67 @@ final class Dispatcher {
     }
   }
 
+  /**
+   * Runs a batch that the calling thread has to itself, without a lane.
+   *
+   * @return whether it ended so; false where that can't be, and it is as before
+   */
+  boolean leadSolo(Batch batch) {
+    LaneRunner runner = batch.soloRunner();
+    if (runner == null || !runner.usable() || failure.get() != null) {
+      return false;
+    }
+    batch.writerDone();
+    batch.start();
+    if (!batch.irregular || expireAndCount(batch) > 0) {
+      runAndComplete(runner, batch);
+    }
+    if (batch.finish()) {
+      recycle(batch);
+    }
+    return true;
+  }
+
   /** Runs; then S4 for every slot. */
   private void runAndComplete(LaneRunner runner, Batch batch) {
     int rows = Batch.rows(batch.word());
-    batch.startNs = clock.nanoTime();
+    if (batch.timed) {
+      batch.startNs = clock.nanoTime();
+    }
     Throwable thrown = runner.run(batch.memory(), options.exactRows() ? batch.maxRows() : rows);
     batch.doneNs = clock.nanoTime();
     if (thrown != null && !runner.usable()) {
-      usableLanes.decrementAndGet();
-      if (!runner.mayReopen()) {
-        laneGone(thrown);
-      }
+      broke(runner, thrown);
     }
-    measure(batch, runner, rows);
-    batch.queue().expectedRows = BatchPolicy.expect(batch.queue().expectedRows, rows);
+    if (runner == batch.soloRunner()) {
+      runner.ranAlone();
+    } else {
+      runner.stats().ran(rows);
+      batch.queue().expect(rows);
+    }
+    if (batch.timed) {
+      measure(batch, runner);
+    }
     complete(batch, thrown);
   }
 
-  private static void measure(Batch batch, LaneRunner runner, int rows) {
+  /** A lane that its runner could not open anew; what runs without a lane has others to go to. */
+  private void broke(LaneRunner runner, Throwable thrown) {
+    if (runner.index() >= runners.length) {
+      if (LaneRunner.isLost(thrown)) {
+        failure.compareAndSet(null, thrown);
+      }
+      return;
+    }
+    usableLanes.decrementAndGet();
+    if (!runner.mayReopen()) {
+      laneGone(thrown);
+    }
+  }
+
+  private static void measure(Batch batch, LaneRunner runner) {
     batch.ranOn = runner.stats();
-    batch.ranOn.ran(batch.doneNs - batch.startNs, rows);
+    batch.ranOn.took(batch.doneNs - batch.startNs);
     Slot first = batch.slot(0);
     if (first.submitNs != 0) {
       batch.ranOn.record(Stage.WRITE, first.submitNs - first.claimNs);
@@ -434,8 +544,7 @@ final class Dispatcher {
 
   /** A lane does not come back; the engine fails with its last one, or a lost device. */
   private void laneGone(Throwable thrown) {
-    boolean lost = thrown instanceof BackendException e && e.deviceLost();
-    if (lanesLeft.decrementAndGet() == 0 || lost) {
+    if (lanesLeft.decrementAndGet() == 0 || LaneRunner.isLost(thrown)) {
       if (failure.compareAndSet(null, thrown)) {
         LOG.log(System.Logger.Level.ERROR, "the engine has failed and serves no more", thrown);
       }
@@ -548,9 +657,14 @@ final class Dispatcher {
   }
 
   /** Adds up what the lanes measured. */
-  void addStats(Map<Stage, Histogram> sums) {
-    for (LaneRunner runner : runners) {
-      runner.stats().addTo(sums);
+  void addStats(Map<Stage, Histogram> sums, long[] runsByRows) {
+    for (LaneStats some : stats) {
+      some.addTo(sums, runsByRows);
+    }
+    for (Batch batch : batches) {
+      if (batch.soloRunner() != null) {
+        runsByRows[1] += batch.soloRunner().runsAlone();
+      }
     }
   }
 
@@ -569,6 +683,11 @@ final class Dispatcher {
       if (runner != null) {
         runner.stopThread();
         runner.closeLane();
+      }
+    }
+    for (Batch batch : batches) {
+      if (batch.soloRunner() != null) {
+        batch.soloRunner().closeLane();
       }
     }
   }

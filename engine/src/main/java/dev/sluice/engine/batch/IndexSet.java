@@ -12,16 +12,52 @@ import java.util.concurrent.atomic.AtomicLongArray;
  * <p>Thread safety: any thread.
  */
 final class IndexSet {
+  /** Longs of two cache lines, since the next one is fetched with each. */
+  private static final int APART = 16;
+
   private final AtomicLongArray words;
 
+  /** Words that are used, and how far the first of each is from the next. */
+  private final int count;
+
+  private final int stride;
+
+  /** An index's word is {@code index >> shift}. */
+  private final int shift;
+
   IndexSet(int capacity) {
-    words = new AtomicLongArray(Math.max(1, Math.ceilDiv(capacity, Long.SIZE)));
+    this(capacity, 6, 1);
+  }
+
+  /**
+   * A set that threads share without meeting: each begins at a word of its own, on a cache line of
+   * its own.
+   *
+   * @param shift an index shares its word with {@code 2^shift - 1} others
+   */
+  static IndexSet spread(int capacity, int shift) {
+    return new IndexSet(capacity, shift, APART);
+  }
+
+  private IndexSet(int capacity, int shift, int stride) {
+    this.shift = shift;
+    this.stride = stride;
+    this.count = Math.max(1, Math.ceilDiv(capacity, 1 << shift));
+    this.words = new AtomicLongArray(count * stride);
+  }
+
+  private long bit(int index) {
+    return 1L << (index & ((1 << shift) - 1));
+  }
+
+  private int word(int index) {
+    return (index >> shift) * stride;
   }
 
   /** Adds an index that is not there. */
   void add(int index) {
-    long bit = 1L << index;
-    long before = words.getAndAccumulate(index >> 6, bit, (a, b) -> a | b);
+    long bit = bit(index);
+    long before = words.getAndAccumulate(word(index), bit, (a, b) -> a | b);
     if ((before & bit) != 0) {
       throw new IllegalStateException("index " + index + " was added twice");
     }
@@ -29,20 +65,30 @@ final class IndexSet {
 
   /** Removes this index; false where it is not there. */
   boolean remove(int index) {
-    long bit = 1L << index;
-    return (words.getAndAccumulate(index >> 6, bit, (a, b) -> a & ~b) & bit) != 0;
+    long bit = bit(index);
+    return (words.getAndAccumulate(word(index), bit, (a, b) -> a & ~b) & bit) != 0;
   }
 
   /** Takes the lowest index; -1 where the set is empty. */
   int take() {
-    for (int w = 0; w < words.length(); w++) {
-      long word = words.get(w);
+    return takeNear(0);
+  }
+
+  /**
+   * Takes the lowest index of this one's word, or of the words after it; -1 where all are empty.
+   */
+  int takeNear(int index) {
+    int first = index >> shift;
+    first = first < count ? first : first % count;
+    for (int i = 0; i < count; i++) {
+      int w = first + i < count ? first + i : first + i - count;
+      long word = words.get(w * stride);
       while (word != 0) {
         long rest = word & (word - 1);
-        if (words.compareAndSet(w, word, rest)) {
-          return (w << 6) + Long.numberOfTrailingZeros(word);
+        if (words.compareAndSet(w * stride, word, rest)) {
+          return (w << shift) + Long.numberOfTrailingZeros(word);
         }
-        word = words.get(w);
+        word = words.get(w * stride);
       }
     }
     return -1;
@@ -50,13 +96,13 @@ final class IndexSet {
 
   /** The lowest index that is at least {@code from}; -1 where there is none. */
   int next(int from) {
-    for (int w = from >> 6; w < words.length(); w++) {
-      long word = words.get(w);
-      if (w == from >> 6) {
-        word &= -1L << from;
+    for (int w = from >> shift; w < count; w++) {
+      long word = words.get(w * stride);
+      if (w == from >> shift) {
+        word &= -1L << (from & ((1 << shift) - 1));
       }
       if (word != 0) {
-        return (w << 6) + Long.numberOfTrailingZeros(word);
+        return (w << shift) + Long.numberOfTrailingZeros(word);
       }
     }
     return -1;
@@ -68,8 +114,8 @@ final class IndexSet {
 
   int size() {
     int size = 0;
-    for (int w = 0; w < words.length(); w++) {
-      size += Long.bitCount(words.get(w));
+    for (int w = 0; w < count; w++) {
+      size += Long.bitCount(words.get(w * stride));
     }
     return size;
   }

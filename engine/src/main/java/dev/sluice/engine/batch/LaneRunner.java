@@ -4,11 +4,14 @@ import dev.sluice.engine.backend.Backend;
 import dev.sluice.engine.backend.BackendException;
 import dev.sluice.engine.backend.BatchMemory;
 import dev.sluice.engine.backend.Lane;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.util.concurrent.locks.LockSupport;
 
 /**
  * A lane, what is measured on it, and the thread that runs its batches when no caller can lead.
- * That thread is started at its first use; it is also a timer for {@code maxDelay}.
+ * That thread is started at its first use; it is also a timer for {@code maxDelay}. One that
+ * belongs to a buffer for one caller alone has no use for it.
  *
  * <p>Thread safety: {@link #run} by whoever holds the lane; {@link #hand} and {@link #arm} by any
  * thread.
@@ -22,12 +25,23 @@ final class LaneRunner {
   /** The wait before the first of these, which doubles with each. */
   private static final long FIRST_REOPENING_NS = 10_000_000;
 
+  private static final VarHandle RUNS_ALONE;
+
+  static {
+    try {
+      RUNS_ALONE = MethodHandles.lookup().findVarHandle(LaneRunner.class, "runsAlone", long.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
   private final int index;
   private final Dispatcher dispatcher;
   private final Backend backend;
-  private final LaneStats stats = new LaneStats();
+  private final LaneStats stats;
   private final boolean staged;
   private Lane lane;
+  private long runsAlone;
   private volatile Batch mailbox;
   private int reopenings;
   private volatile long reopenNs;
@@ -37,10 +51,12 @@ final class LaneRunner {
   private volatile boolean stop;
   private volatile Thread thread;
 
-  LaneRunner(int index, Dispatcher dispatcher, Backend backend) throws BackendException {
+  LaneRunner(int index, Dispatcher dispatcher, Backend backend, LaneStats stats)
+      throws BackendException {
     this.index = index;
     this.dispatcher = dispatcher;
     this.backend = backend;
+    this.stats = stats;
     this.staged = !backend.stages().isEmpty();
     this.lane = backend.openLane(index);
   }
@@ -76,6 +92,15 @@ final class LaneRunner {
       rebuild(t, memory);
       return t;
     }
+  }
+
+  /** Counts a run of one row without a lane; for whoever had this to itself. */
+  void ranAlone() {
+    RUNS_ALONE.setOpaque(this, runsAlone + 1);
+  }
+
+  long runsAlone() {
+    return (long) RUNS_ALONE.getOpaque(this);
   }
 
   /** Makes the lane ready for a shape, before it serves. */
@@ -120,7 +145,7 @@ final class LaneRunner {
     }
   }
 
-  private static boolean isLost(Throwable failure) {
+  static boolean isLost(Throwable failure) {
     return failure instanceof BackendException e && e.deviceLost();
   }
 

@@ -1,6 +1,6 @@
 package dev.sluice.engine.batch;
 
-/** What is measured of each batch, one value a batch. Times are nanoseconds. */
+/** What is measured of a batch, in nanoseconds. */
 public enum Stage {
   /** From the claim to the submit of the batch's first request. */
   WRITE,
@@ -15,7 +15,5 @@ public enum Stage {
   /** The part of the run that the device worked; only where it measures that. */
   DEVICE,
   /** From the end of the run to the close of the last request. */
-  READ,
-  /** Not a time: the rows of the run. */
-  ROWS
+  READ
 }

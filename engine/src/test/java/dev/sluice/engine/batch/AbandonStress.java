@@ -129,7 +129,7 @@ public final class AbandonStress {
         slot.moveState(Slot.OK, Slot.RELEASED);
         batch.release();
         batch.free();
-        batch.open();
+        batch.open(false);
         claim(FRESH_NS);
       }
     }

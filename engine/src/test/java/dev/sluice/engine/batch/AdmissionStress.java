@@ -130,7 +130,7 @@ public final class AdmissionStress {
   public static class BrokenOpened {
     private final Admissions admissions = new Admissions();
     private final IndexSet free = new IndexSet(1);
-    private final Batch batch = new Batch(0, null, Stress.memory(3), 3);
+    private final Batch batch = new Batch(0, null, Stress.memory(3), 3, null);
     private final AtomicBoolean open = new AtomicBoolean();
     private final Admissions.Node node = new Admissions.Node();
 
@@ -144,7 +144,7 @@ public final class AdmissionStress {
           return batch.tryClaim(1) >= 0;
         }
         if (free.take() >= 0) {
-          batch.open();
+          batch.open(false);
           open.set(true);
         } else if (!open.get()) {
           return false;

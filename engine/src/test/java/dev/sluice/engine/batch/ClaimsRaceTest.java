@@ -50,6 +50,7 @@ class ClaimsRaceTest {
             lanes,
             buffers,
             buffers,
+            0,
             1,
             0,
             false,
@@ -90,16 +91,18 @@ class ClaimsRaceTest {
       Slot other = tryClaim(claims, queue);
       CountDownLatch told = new CountDownLatch(1);
       long round = mine.batch().generation();
+      mine.mode = Slot.MODE_LEAD;
+      mine.owner = Thread.currentThread();
+      mine.moveState(Slot.CLAIMED, Slot.SUBMITTED);
+      assertThat(claims.dispatcher().submitted(mine, mine.batch(), false)).isNegative();
       // Between this caller's submit and its wait the other one completes the batch, whose lane is
-      // offered to this caller; then it is cancelled. The clock is asked at the submit, then here.
-      Runnable inBetween =
-          () ->
-              onAnotherThread(() -> {
-                claims.submit(other, told::countDown);
-                assertThat(claims.cancel(mine, round)).isTrue();
-              });
-      atNextClock(() -> atNextClock(inBetween));
-      assertThat(claims.submitAndWait(mine)).isEqualTo(Slot.CANCELLED);
+      // offered to this caller; then it is cancelled.
+      onAnotherThread(() -> {
+        claims.submit(other, told::countDown, new Claims.Ticket());
+        assertThat(claims.cancel(mine, round)).isTrue();
+      });
+      claims.await(mine, true);
+      assertThat(mine.state()).isEqualTo(Slot.CANCELLED);
       assertThat(told.await(5, TimeUnit.SECONDS)).as("the other caller has its answer").isTrue();
       claims.release(mine);
       claims.release(other);
@@ -118,9 +121,9 @@ class ClaimsRaceTest {
       waits.mode = Slot.MODE_FOLLOW;
       waits.registerWaiter(Thread.ofPlatform().unstarted(() -> {}));
       waits.moveState(Slot.CLAIMED, Slot.SUBMITTED);
-      assertThat(claims.dispatcher().submitted(waits, null)).isNegative();
+      assertThat(claims.dispatcher().submitted(waits, null, false)).isNegative();
       CountDownLatch told = new CountDownLatch(1);
-      claims.submit(async, told::countDown);
+      claims.submit(async, told::countDown, new Claims.Ticket());
       while (Batch.phase(batch.word()) != Batch.DONE) {
         Thread.sleep(1);
       }

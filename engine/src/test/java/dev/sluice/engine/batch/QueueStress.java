@@ -181,7 +181,7 @@ public final class QueueStress {
           }
           continue;
         }
-        batches[position].open();
+        batches[position].open(false);
         if (!open.compareAndSet(seen, position) && withdraws && batches[position].tryWithdraw()) {
           free.add(position);
         }

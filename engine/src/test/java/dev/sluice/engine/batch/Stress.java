@@ -21,8 +21,8 @@ final class Stress {
 
   /** A free batch of {@code maxRows} rows that is opened. */
   static Batch open(int maxRows) {
-    Batch batch = new Batch(0, null, new NoMemory(maxRows), maxRows);
-    batch.open();
+    Batch batch = new Batch(0, null, new NoMemory(maxRows), maxRows, null);
+    batch.open(false);
     return batch;
   }
 
@@ -46,7 +46,14 @@ final class Stress {
   /** A queue that never has to call its dispatcher: every request has one row. */
   static BatchQueue queue(int batches, int maxRows) {
     List<BatchMemory> memories = Collections.nCopies(batches, new NoMemory(maxRows));
-    return new BatchQueue(null, new ShapeKey(List.of(Shape.of(1))), 0, memories, maxRows);
+    return new BatchQueue(
+        null,
+        new ShapeKey(List.of(Shape.of(1))),
+        0,
+        memories,
+        maxRows,
+        List.of(),
+        new LaneStats(maxRows));
   }
 
   /** Runs the batch of this queue whose every row is claimed, up to B8. */
