@@ -3,17 +3,12 @@ package dev.sluice.converter.load;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.sluice.converter.load.LoadSamples.Tolerance;
 import dev.sluice.engine.Engine;
 import dev.sluice.engine.EngineOptions;
 import dev.sluice.engine.InferenceException;
-import dev.sluice.engine.Shape;
 import dev.sluice.engine.backend.BackendException;
-import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
@@ -34,21 +29,7 @@ class LoadGeneratorTest {
   void open() throws BackendException, InterruptedException {
     EngineOptions options = EngineOptions.builder().maxBatch(8).lanes(1).build();
     engine = Engine.over(backend, true, options);
-    samples = samples(1);
-  }
-
-  private LoadSamples samples(int rows) throws BackendException, InterruptedException {
-    List<MemorySegment[]> inputs = new ArrayList<>();
-    for (int i = 0; i < 10; i++) {
-      byte[] bytes = new byte[rows * Long.BYTES];
-      for (int row = 0; row < rows; row++) {
-        MemorySegment.ofArray(bytes)
-            .set(ValueLayout.JAVA_LONG_UNALIGNED, (long) row * Long.BYTES, 100L * i + row);
-      }
-      inputs.add(new MemorySegment[] {MemorySegment.ofArray(bytes)});
-    }
-    return LoadSamples.answered(
-        engine, List.of(Shape.of(1, 1)), rows, inputs, new Tolerance(0, 0), Duration.ofSeconds(10));
+    samples = TripleBackend.samples(engine, 1);
   }
 
   @AfterEach
@@ -90,7 +71,7 @@ class LoadGeneratorTest {
 
   @Test
   void theAnswerOfAnotherRowIsAnError() throws Exception {
-    LoadSamples pairs = samples(2);
+    LoadSamples pairs = TripleBackend.samples(engine, 2);
     backend.fault =
         (answers, rows) -> {
           long first = answers.getAtIndex(ValueLayout.JAVA_LONG, 0);
@@ -151,7 +132,8 @@ class LoadGeneratorTest {
         (answers, rows) -> {
           throw new BackendException("run(…) failed on purpose", null);
         };
-    assertThatThrownBy(() -> samples(1)).isInstanceOf(InferenceException.class);
+    assertThatThrownBy(() -> TripleBackend.samples(engine, 1))
+        .isInstanceOf(InferenceException.class);
   }
 
   @Test

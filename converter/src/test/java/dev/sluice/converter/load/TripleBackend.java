@@ -1,6 +1,8 @@
 package dev.sluice.converter.load;
 
 import dev.sluice.bindings.ElementType;
+import dev.sluice.converter.load.LoadSamples.Tolerance;
+import dev.sluice.engine.Engine;
 import dev.sluice.engine.Shape;
 import dev.sluice.engine.Signature;
 import dev.sluice.engine.TensorSpec;
@@ -12,6 +14,8 @@ import dev.sluice.engine.backend.ShapeKey;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 
 /** Answers {@code 3 x + 1} for each row {@code x}, and lets a test disturb it. */
@@ -25,6 +29,21 @@ final class TripleBackend implements Backend {
 
   /** What a test does to the runs; none at first. */
   volatile Fault fault = (answers, rows) -> {};
+
+  /** Ten samples with their answers, as an engine over this backend gives them. */
+  static LoadSamples samples(Engine engine, int rows)
+      throws BackendException, InterruptedException {
+    List<MemorySegment[]> inputs = new ArrayList<>();
+    for (int i = 0; i < 10; i++) {
+      MemorySegment sample = MemorySegment.ofArray(new byte[rows * Long.BYTES]);
+      for (int row = 0; row < rows; row++) {
+        sample.set(ValueLayout.JAVA_LONG_UNALIGNED, (long) row * Long.BYTES, 100L * i + row);
+      }
+      inputs.add(new MemorySegment[] {sample});
+    }
+    return LoadSamples.answered(
+        engine, List.of(Shape.of(1, 1)), rows, inputs, new Tolerance(0, 0), Duration.ofSeconds(10));
+  }
 
   @Override
   public String device() {
