@@ -225,7 +225,9 @@ final class DemoCommand implements Callable<Integer> {
         engine.maxBatch() > 1
             ? "batches of up to " + engine.maxBatch() + " rows"
             : "one row at a time (as measured on this machine, batches would not be faster)";
-    return engine.device() + ", " + batches + ", lanes " + engine.lanes();
+    int solo = engine.tuning() == null ? 0 : engine.tuning().soloBuffers();
+    String alone = solo > 0 ? ", buffers for " + solo + " callers alone" : "";
+    return engine.device() + ", " + batches + ", lanes " + engine.lanes() + alone;
   }
 
   static String rate(LoadReport report) {

@@ -260,10 +260,12 @@ final class InspectCommand implements Callable<Integer> {
   private static String text(Tuning tuning) {
     return String.format(
         Locale.ROOT,
-        "batches of up to %d rows, %d lanes of %d threads, waits up to %d us for company",
+        "batches of up to %d rows, %d lanes of %d threads, %d buffers for callers alone, waits up to"
+            + " %d us for company",
         tuning.maxBatch(),
         tuning.lanes(),
         tuning.threadsPerLane(),
+        tuning.soloBuffers(),
         tuning.maxDelayNs() / 1_000);
   }
 

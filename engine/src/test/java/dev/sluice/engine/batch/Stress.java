@@ -45,14 +45,20 @@ final class Stress {
 
   /** A queue that never has to call its dispatcher: every request has one row. */
   static BatchQueue queue(int batches, int maxRows) {
+    return queue(batches, maxRows, 0);
+  }
+
+  /** The same with buffers that callers take for themselves. */
+  static BatchQueue queue(int batches, int maxRows, int soloBuffers) {
     List<BatchMemory> memories = Collections.nCopies(batches, new NoMemory(maxRows));
+    BatchQueue.SoloBuffer solo = new BatchQueue.SoloBuffer(new NoMemory(1), null);
     return new BatchQueue(
         null,
         new ShapeKey(List.of(Shape.of(1))),
         0,
         memories,
         maxRows,
-        List.of(),
+        Collections.nCopies(soloBuffers, solo),
         new TypicalRun());
   }
 
