@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 /**
  * Processes that serve the same models and have turns one after another; a process starts when its
@@ -15,6 +16,9 @@ import java.util.Map;
  * <p>Not thread-safe.
  */
 final class Contest implements AutoCloseable {
+  /** The JVM's last compiler takes up a method of 5,000 calls, and needs some time for it. */
+  private static final String WARM_UP = "warm 20000";
+
   private final Path folder;
   private final List<PeerModel> models;
   private final Map<Subject, PeerProcess> processes = new LinkedHashMap<>();
@@ -38,11 +42,41 @@ final class Contest implements AutoCloseable {
       throws IOException, InterruptedException {
     for (Turn turn : turns) {
       if (!processes.containsKey(turn.subject())) {
-        processes.put(turn.subject(), start(turn.subject()));
+        PeerProcess process = start(turn.subject());
+        processes.put(turn.subject(), process);
+        var _ = process.turn(WARM_UP);
       }
     }
     return collect(
         turns, warmUps, rounds, turn -> processes.get(turn.subject()).turn(turn.words()));
+  }
+
+  /**
+   * As {@link #rounds} of one model, and starts all processes anew from time to time. Where the
+   * system places a session's memory makes some percents of difference, for as long as it is open:
+   * more rounds do not tell that from what a peer does, other processes do.
+   *
+   * @param most generations of processes; each has a round at least
+   */
+  static List<Figures> generations(
+      int most, Path folder, PeerModel model, List<Turn> turns, int warmUps, int rounds)
+      throws IOException, InterruptedException {
+    int generations = Math.min(most, rounds);
+    List<Figures> all = null;
+    for (int i = 0; i < generations; i++) {
+      int own = rounds * (i + 1) / generations - rounds * i / generations;
+      try (Contest contest = new Contest(folder, List.of(model))) {
+        List<Figures> figures = contest.rounds(turns, warmUps, own);
+        List<Figures> before = all;
+        all =
+            before == null
+                ? figures
+                : IntStream.range(0, turns.size())
+                    .mapToObj(turn -> before.get(turn).and(figures.get(turn)))
+                    .toList();
+      }
+    }
+    return all;
   }
 
   /**

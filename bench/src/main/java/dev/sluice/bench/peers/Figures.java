@@ -1,6 +1,7 @@
 package dev.sluice.bench.peers;
 
 import java.util.Arrays;
+import java.util.stream.DoubleStream;
 
 /**
  * What a turn gave, round by round.
@@ -46,6 +47,17 @@ final class Figures {
     least[figure.place()] = all(figure).clone();
     Arrays.fill(least[figure.place()], Arrays.stream(all(figure)).min().orElseThrow());
     return new Figures(turn, least);
+  }
+
+  /** These rounds, and those of another process that had the same turn. */
+  Figures and(Figures others) {
+    double[][] all = new double[numbers.length][];
+    for (int number = 0; number < numbers.length; number++) {
+      all[number] =
+          DoubleStream.concat(Arrays.stream(numbers[number]), Arrays.stream(others.numbers[number]))
+              .toArray();
+    }
+    return new Figures(turn, all);
   }
 
   /** The same of a request of so many rows. */

@@ -10,11 +10,9 @@ import java.util.List;
  * <p>Thread safety: stateless.
  */
 final class LonePart implements Part.Measurement {
-  private static final int ROUNDS = 31;
+  private static final int GENERATIONS = 4;
+  private static final int ROUNDS = 28;
   private static final int TURN_MS = 200;
-
-  /** A JVM has compiled everything by then. */
-  private static final int WARM_UPS = 3;
 
   /** What claim to close may take on top of the same call in C, where 5 % is less. */
   private static final double MOST_OVERHEAD_US = 0.2;
@@ -33,14 +31,14 @@ final class LonePart implements Part.Measurement {
     kinds.addAll(List.of(Peer.Kind.ORT_REUSED, Peer.Kind.ORT_USUAL, Peer.Kind.DJL));
     List<Turn> turns = kinds.stream().map(kind -> new Turn(Subject.of(kind, 1), words)).toList();
     for (PeerModel model : models) {
-      try (Contest contest = new Contest(setting.folder(), List.of(model))) {
-        List<Figures> figures = contest.rounds(turns, WARM_UPS, setting.rounds(ROUNDS));
-        Load load = new Load(model.id(), "1-platform", "1 platform caller", figures.getFirst());
-        for (Figures other : figures.subList(1, figures.size())) {
-          report.add(load.against(other, Figure.TIME, bar(model, other)));
-        }
-        report.add(load.heapAgainst(figures.get(kinds.indexOf(Peer.Kind.ORT_REUSED)), Figure.HEAP));
+      List<Figures> figures =
+          Contest.generations(
+              GENERATIONS, setting.folder(), model, turns, 1, setting.rounds(ROUNDS));
+      Load load = new Load(model.id(), "1-platform", "1 platform caller", figures.getFirst());
+      for (Figures other : figures.subList(1, figures.size())) {
+        report.add(load.against(other, Figure.TIME, bar(model, other)));
       }
+      report.add(load.heapAgainst(figures.get(kinds.indexOf(Peer.Kind.ORT_REUSED)), Figure.HEAP));
     }
   }
 

@@ -56,8 +56,8 @@ final class ManyPart implements Part.Measurement {
     return setting.turnMs(
         switch (model) {
           case A, B -> 1000;
-          case C -> 4000;
-          case D, E -> 1500;
+          case C -> 3000;
+          case D, E -> 1200;
         });
   }
 

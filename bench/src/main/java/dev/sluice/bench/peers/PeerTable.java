@@ -88,6 +88,8 @@ public final class PeerTable implements Callable<Integer> {
     Report report = new Report(out);
     try (PackageFolder packages = new PackageFolder()) {
       Setting setting = new Setting(packages.path(), rounds, turnMs);
+      // What every process warms up with.
+      PeerModel.A.make(packages.path());
       for (Part part : parts) {
         List<PeerModel> asked = models == null ? part.models() : models;
         for (PeerModel model : asked) {

@@ -27,6 +27,9 @@ import java.util.stream.Stream;
  *       {@link Tally#line} for each
  *   <li>{@code anew}: microseconds of another opening of the model, and of the first request then
  *   <li>{@code start}: the same of the opening that this process began with
+ *   <li>{@code warm REQUESTS}: asks the model {@link PeerModel#A} so often from a platform and a
+ *       virtual caller, that the JVM compiles what a request passes through: a slow model's own
+ *       requests are too few for that. Tells how often
  * </ul>
  *
  * <p>{@code THREADS} is {@code platform}, {@code virtual}, {@code platform-fair} or {@code
@@ -138,6 +141,7 @@ final class PeerWorker implements AutoCloseable {
               threads(words[4]));
       case "anew" -> anew();
       case "start" -> start;
+      case "warm" -> warm(Integer.parseInt(words[1]));
       default -> throw new IOException("there is no turn '" + line + "'");
     };
   }
@@ -191,6 +195,23 @@ final class PeerWorker implements AutoCloseable {
         return micros(openedNs - startNs, doneNs - openedNs);
       }
     }
+  }
+
+  private String warm(int requests) throws Exception {
+    Peer peer = opener.open(PeerModel.A);
+    try (peer;
+        CheckedCaller caller = new CheckedCaller(peer.newCaller(row(PeerModel.A, 0)))) {
+      for (String threads : List.of("platform", "virtual")) {
+        Crowd.Member asking =
+            _ -> {
+              for (int i = 0; i < requests; i++) {
+                caller.ask();
+              }
+            };
+        long _ = Crowd.run(List.of(asking), threads(threads));
+      }
+    }
+    return Integer.toString(2 * requests);
   }
 
   @Override

@@ -10,9 +10,9 @@ import java.util.List;
  * <p>Thread safety: stateless.
  */
 final class VirtualPart implements Part.Measurement {
-  private static final int ROUNDS = 21;
+  private static final int GENERATIONS = 3;
+  private static final int ROUNDS = 18;
   private static final int TURN_MS = 200;
-  private static final int WARM_UPS = 3;
   private static final double MOST = 1.0;
 
   @Override
@@ -25,16 +25,16 @@ final class VirtualPart implements Part.Measurement {
             new Turn(Subject.of(Peer.Kind.SLUICE, 0), words),
             new Turn(Subject.of(Peer.Kind.ORT_REUSED, 1), words));
     for (PeerModel model : models) {
-      try (Contest contest = new Contest(setting.folder(), List.of(model))) {
-        List<Figures> figures = contest.rounds(turns, WARM_UPS, setting.rounds(ROUNDS));
-        Figures peer = figures.getLast();
-        report.add(
-            new Load(model.id(), "1-virtual", "1 virtual caller", figures.get(0))
-                .against(peer, Figure.TIME, Bar.median(MOST)));
-        report.add(
-            new Load(model.id(), "1-virtual-tuned", "1 virtual caller, own tuning", figures.get(1))
-                .against(peer, Figure.TIME, Bar.median(MOST)));
-      }
+      List<Figures> figures =
+          Contest.generations(
+              GENERATIONS, setting.folder(), model, turns, 1, setting.rounds(ROUNDS));
+      Figures peer = figures.getLast();
+      report.add(
+          new Load(model.id(), "1-virtual", "1 virtual caller", figures.get(0))
+              .against(peer, Figure.TIME, Bar.median(MOST)));
+      report.add(
+          new Load(model.id(), "1-virtual-tuned", "1 virtual caller, own tuning", figures.get(1))
+              .against(peer, Figure.TIME, Bar.median(MOST)));
     }
   }
 }

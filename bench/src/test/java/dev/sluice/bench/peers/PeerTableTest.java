@@ -152,6 +152,15 @@ class PeerTableTest {
   }
 
   @Test
+  void roundsOfOtherProcessesFollowTheFirst() {
+    Turn turn = new Turn(Subject.of(Peer.Kind.SLUICE, 1), "one 1 platform");
+    Figures first = new Figures(turn, new double[][] {{1, 2}, {7, 8}});
+    Figures second = new Figures(turn, new double[][] {{3}, {9}});
+    assertThat(first.and(second).all(Figure.TIME)).containsExactly(1, 2, 3);
+    assertThat(first.and(second).least(Figure.HEAP).all(Figure.HEAP)).containsExactly(7, 7, 7);
+  }
+
+  @Test
   void modelsOfDifferentSpeedCountTheSame() {
     Turn turn = new Turn(Subject.of(Peer.Kind.SLUICE, 0), "all 4 1 platform");
     double[][] lines = new double[2 * Figure.OF_TALLY][];

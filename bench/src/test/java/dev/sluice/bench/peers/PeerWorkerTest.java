@@ -70,6 +70,7 @@ class PeerWorkerTest {
         "open 2000 3 %d platform",
         "open 2000 3 %d virtual-fair",
         "all 3 %d platform",
+        "warm %d",
         "anew"
       })
   void anAnswerThatChangesEndsATurn(String words) throws Exception {
@@ -190,6 +191,7 @@ class PeerWorkerTest {
             List.of(PeerModel.A, PeerModel.B), _ -> new MadeUp(_ -> 1, new AtomicInteger()))) {
       assertThat(turn(worker, "all 2 5 platform")).hasSize(2 * Figure.OF_TALLY);
       assertThat(turn(worker, "start")).hasSize(2);
+      assertThat(turn(worker, "warm 7")).containsExactly(14);
       assertThatThrownBy(() -> worker.turn("two 5")).hasMessageContaining("no turn 'two 5'");
     }
   }
