@@ -27,6 +27,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * The models that are measured in FP32 and INT8 on the CPU.
@@ -43,7 +44,9 @@ public enum CpuModel {
   /** {@link SqueezeNet#squeezeNet11}. */
   SQUEEZENET,
   /** {@link Bert#encoder}. */
-  ENCODER;
+  ENCODER,
+  /** {@link Perceptron#tiny}; in FP32 alone: no layer of it gets INT8. */
+  TINY;
 
   private static final long SEED = MakeModels.SEED;
 
@@ -66,11 +69,17 @@ public enum CpuModel {
       case MOBILENETV2 -> MobileNet.mobileNetV2().model();
       case SQUEEZENET -> SqueezeNet.squeezeNet11().model();
       case ENCODER -> Bert.encoder().model();
+      case TINY -> Perceptron.tiny().model();
     };
   }
 
+  /** Those that have both precisions. */
+  static List<CpuModel> quantized() {
+    return Stream.of(values()).filter(model -> model != TINY).toList();
+  }
+
   /** The package in a folder, once {@link #pack} has made it. */
-  Path file(Path folder, Precision precision) {
+  public Path file(Path folder, Precision precision) {
     return folder.resolve(name().toLowerCase(Locale.ROOT) + "-" + precision + ".sluice");
   }
 
@@ -80,18 +89,23 @@ public enum CpuModel {
   }
 
   /**
-   * Writes the packages of both precisions into a folder, where they are not there.
+   * Writes the package of a precision, and that of FP32, into a folder, where they are not there.
    *
    * @throws IOException where that fails
    */
-  void pack(Path folder) throws IOException {
+  public void pack(Path folder, Precision precision) throws IOException {
     Path fp32 = file(folder, Precision.FP32);
-    Path int8 = file(folder, Precision.INT8);
-    if (Files.exists(int8)) {
-      return;
+    if (!Files.exists(fp32)) {
+      Path onnx = model().write(folder, SEED);
+      var _ = ModelBuilder.build(onnx, fp32, BuildOptions.defaults());
     }
-    Path onnx = model().write(folder, SEED);
-    var _ = ModelBuilder.build(onnx, fp32, BuildOptions.defaults());
+    Path int8 = file(folder, Precision.INT8);
+    if (precision == Precision.INT8 && !Files.exists(int8)) {
+      packInt8(fp32, int8);
+    }
+  }
+
+  private void packInt8(Path fp32, Path int8) throws IOException {
     // Random weights have no accuracy to keep; that the answers are near those of FP32 is checked.
     PrecisionOptions all =
         new PrecisionOptions(

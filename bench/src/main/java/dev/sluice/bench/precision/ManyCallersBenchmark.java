@@ -27,10 +27,11 @@ import org.openjdk.jmh.annotations.Threads;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Rows per second of 64 callers, one row a request, of {@link CpuModel#MLP}: the engine with its
- * own tuning, in both precisions, and ONNX Runtime's Java API one by one in FP32, each caller with
- * a tensor of its own for the input and one for the output, both used again. Every caller has a row
- * of its own, and compares each answer's first number with what a lone caller got.
+ * Rows per second of 64 callers, one row a request, of {@link CpuModel#MLP}, or of what else is
+ * named: the engine with its own tuning, in both precisions, and ONNX Runtime's Java API one by one
+ * in FP32, each caller with a tensor of its own for the input and one for the output, both used
+ * again. Every caller has a row of its own, and compares each answer's first number with what a
+ * lone caller got.
  */
 @BenchmarkMode(Mode.Throughput)
 @OutputTimeUnit(TimeUnit.SECONDS)
@@ -39,7 +40,6 @@ import org.openjdk.jmh.annotations.Warmup;
 @Warmup(iterations = 2, time = 1)
 @Measurement(iterations = 3, time = 2)
 public class ManyCallersBenchmark {
-  private static final CpuModel MODEL = CpuModel.MLP;
   private static final int CALLERS = 64;
 
   /** How far a row's answer may be from that of a run alone, of a number of about 1. */
@@ -48,15 +48,17 @@ public class ManyCallersBenchmark {
   /** What all callers share. */
   abstract static class Shared {
     private final AtomicInteger callers = new AtomicInteger();
+    private CpuModel served;
     private PackageFolder folder;
     private Peer peer;
 
     /** Opens the model in a folder. */
     abstract Peer open(Path packages) throws Exception;
 
-    final void openPeer() throws Exception {
+    final void openPeer(CpuModel model, Precision precision) throws Exception {
+      served = model;
       folder = new PackageFolder();
-      MODEL.pack(folder.path());
+      served.pack(folder.path(), precision);
       peer = open(folder.path());
     }
 
@@ -69,18 +71,22 @@ public class ManyCallersBenchmark {
   /** An engine, with the tuning that it picks. */
   @State(Scope.Benchmark)
   public static class Sluice extends Shared {
+    /** What is served. */
+    @Param("MLP")
+    public CpuModel model;
+
     /** How the package computes. */
     @Param public Precision precision;
 
     @Override
     Peer open(Path packages) throws IOException, BackendException {
-      return new SluicePeer(MODEL.file(packages, precision), 0);
+      return new SluicePeer(model.file(packages, precision), 0);
     }
 
     /** Opens it. */
     @Setup(Level.Trial)
     public void setUp() throws Exception {
-      openPeer();
+      openPeer(model, precision);
     }
 
     /** Closes it. */
@@ -93,19 +99,23 @@ public class ManyCallersBenchmark {
   /** A session of ONNX Runtime's Java API. */
   @State(Scope.Benchmark)
   public static class OnnxRuntime extends Shared {
+    /** What is served. */
+    @Param("MLP")
+    public CpuModel model;
+
     /** Its threads within an operator; 0 is the default, one for each core. */
     @Param({"1", "0"})
     public int intraOpThreads;
 
     @Override
     Peer open(Path packages) throws OrtException {
-      return new OrtPeer(MODEL.onnx(packages), intraOpThreads, true);
+      return new OrtPeer(model.onnx(packages), intraOpThreads, true);
     }
 
     /** Opens it. */
     @Setup(Level.Trial)
     public void setUp() throws Exception {
-      openPeer();
+      openPeer(model, Precision.FP32);
     }
 
     /** Closes it. */
@@ -122,7 +132,7 @@ public class ManyCallersBenchmark {
 
     final void begin(Shared shared) throws Exception {
       int number = shared.callers.getAndIncrement() % CALLERS;
-      caller = shared.peer.newCaller(Peer.Row.of(MODEL.model().inputs(), number));
+      caller = shared.peer.newCaller(Peer.Row.of(shared.served.model().inputs(), number));
       expected = caller.ask();
     }
 

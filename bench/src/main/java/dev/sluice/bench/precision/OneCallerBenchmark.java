@@ -47,7 +47,8 @@ public class OneCallerBenchmark {
   private static final double LEAST_SQNR_DB = 15;
 
   /** What is served. */
-  @Param public CpuModel model;
+  @Param({"MLP", "RESNET50", "MOBILENETV2", "SQUEEZENET", "ENCODER"})
+  public CpuModel model;
 
   /** How it computes. */
   @Param public Precision precision;
@@ -67,7 +68,7 @@ public class OneCallerBenchmark {
   @Setup(Level.Trial)
   public void open() throws IOException, BackendException, InterruptedException {
     folder = new PackageFolder();
-    model.pack(folder.path());
+    model.pack(folder.path(), precision);
     inputs = new ArrayList<>();
     for (ModelInput input : model.model().inputs()) {
       inputs.add(input.rows(Arena.ofAuto(), 0, rows, MakeModels.SEED));

@@ -48,8 +48,8 @@ public final class PrecisionTable implements Callable<Integer> {
       names = "--models",
       paramLabel = "NAME",
       split = ",",
-      description = "For one caller: ${COMPLETION-CANDIDATES} (default: all).")
-  private List<CpuModel> models = List.of(CpuModel.values());
+      description = "For one caller: ${COMPLETION-CANDIDATES} (default: all that have INT8).")
+  private List<CpuModel> models = CpuModel.quantized();
 
   @Option(
       names = "--callers",
@@ -79,7 +79,7 @@ public final class PrecisionTable implements Callable<Integer> {
     try (PackageFolder packages = new PackageFolder()) {
       Path folder = packages.path();
       for (CpuModel model : models) {
-        model.pack(folder);
+        model.pack(folder, Precision.INT8);
         // A row of a convolution network fills the machine; a batch tells nothing new.
         for (int rows :
             model == CpuModel.MLP || model == CpuModel.ENCODER
@@ -89,7 +89,7 @@ public final class PrecisionTable implements Callable<Integer> {
         }
       }
       if (callers) {
-        CpuModel.MLP.pack(folder);
+        CpuModel.MLP.pack(folder, Precision.INT8);
         manyCallers(folder);
       }
     }
