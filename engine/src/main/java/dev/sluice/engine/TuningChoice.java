@@ -122,14 +122,20 @@ final class TuningChoice {
     return rows == 1 ? DEVICE_LANES_OF_ROWS : DEVICE_LANES;
   }
 
-  /** An idle lane waits for company as long as a run of one row takes, in bounds. */
+  /**
+   * An idle lane waits for company as long as a run of one row takes, or as waking the callers of a
+   * full batch does, whichever is more, in bounds: the callers of the last batch are the company of
+   * the next.
+   */
   private static long delayNs(Tuning.Timing chosen, int soloBuffers, List<Tuning.Timing> timings) {
     if (chosen.rows() == 1 || soloBuffers > 0) {
       return 0;
     }
     for (Tuning.Timing timing : timings) {
       if (timing.rows() == 1 && timing.threads() == chosen.threads()) {
-        return Math.clamp(timing.runNs(), SHORTEST_DELAY_NS, LONGEST_DELAY_NS);
+        long wakeNs = chosen.rows() * WAKE_NS;
+        return Math.clamp(
+            Math.max(timing.runNs(), wakeNs), SHORTEST_DELAY_NS, LONGEST_DELAY_NS);
       }
     }
     return UNMEASURED_DELAY_NS;

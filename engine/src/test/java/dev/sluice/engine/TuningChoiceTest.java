@@ -19,7 +19,11 @@ class TuningChoiceTest {
     Tuning tuning = choose(new Timing(1, 1, 180_000), new Timing(1, 64, 1_280_000));
     assertThat(tuning.maxBatch()).isEqualTo(64);
     assertThat(tuning.lanes()).isEqualTo(2);
-    assertThat(tuning.maxDelayNs()).as("a run of one row").isEqualTo(180_000);
+    assertThat(tuning.maxDelayNs())
+        .as("waking the callers of a batch")
+        .isEqualTo(64 * TuningChoice.WAKE_NS);
+    Tuning slower = choose(new Timing(1, 1, 900_000), new Timing(1, 16, 1_600_000));
+    assertThat(slower.maxDelayNs()).as("a run of one row").isEqualTo(900_000);
   }
 
   @Test
