@@ -134,8 +134,7 @@ final class TuningChoice {
     for (Tuning.Timing timing : timings) {
       if (timing.rows() == 1 && timing.threads() == chosen.threads()) {
         long wakeNs = chosen.rows() * WAKE_NS;
-        return Math.clamp(
-            Math.max(timing.runNs(), wakeNs), SHORTEST_DELAY_NS, LONGEST_DELAY_NS);
+        return Math.clamp(Math.max(timing.runNs(), wakeNs), SHORTEST_DELAY_NS, LONGEST_DELAY_NS);
       }
     }
     return UNMEASURED_DELAY_NS;
