@@ -126,7 +126,9 @@ public final class EngineOptions {
     int buffers = from.buffersPerShape;
     // Where callers have buffers of their own, lanes are many so that nobody waits for one.
     int fewest = Math.max(maxRows == 1 ? 16 : 4, soloBuffers > 0 ? 0 : 2 * lanes + 2);
-    int enough = longRuns ? 0 : Math.ceilDiv(ROWS_IN_FLIGHT, maxRows);
+    // There they belong to virtual threads, which hold them until they get a carrier again.
+    int rows = soloBuffers > 0 ? 2 * ROWS_IN_FLIGHT : ROWS_IN_FLIGHT;
+    int enough = longRuns ? 0 : Math.ceilDiv(rows, maxRows);
     int most = Math.max(fewest, Math.min(MOST_BUFFERS, enough));
     return new BatchOptions(
         maxRows,
@@ -260,9 +262,9 @@ public final class EngineOptions {
 
     /**
      * Whether to run the package's golden samples when it is opened: true for always, false for
-     * never. By default they are run on a GPU always and on the CPU once: that a package passed
-     * with this processor, version of ONNX Runtime and these options is remembered in the user's
-     * cache, since it would pass again.
+     * never. By default always, too, since that also warms up what they pass through; but where
+     * runs take 10 ms or more on the CPU once: that a package passed with this processor, version
+     * of ONNX Runtime and these options is remembered in the user's cache.
      */
     public Builder selfTest(boolean value) {
       selfTest = value;

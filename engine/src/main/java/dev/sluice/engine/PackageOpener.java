@@ -137,9 +137,9 @@ final class PackageOpener {
   private Engine openOnCpu(SluicePackage opened, FutureTask<Void> verified)
       throws IOException, BackendException {
     Tuning tuning = tuning(opened, verified);
-    Backend backend = verifiedBackend(opened, tuning.threadsPerLane(), verified);
+    Backend backend = verifiedBackend(opened, tuning, verified);
     try {
-      selfTest(opened, backend, tuning.threadsPerLane());
+      selfTest(opened, backend, tuning);
       Backend served = backend;
       backend = null;
       return new Engine(
@@ -157,11 +157,13 @@ final class PackageOpener {
     }
   }
 
-  private void selfTest(SluicePackage opened, Backend backend, int threads)
+  private void selfTest(SluicePackage opened, Backend backend, Tuning tuning)
       throws IOException, BackendException {
     // What custom operators compute may change without a word.
-    String key = options.customOps().isEmpty() ? selfTestKey(opened, threads) : null;
-    if (options.selfTest().orElseGet(() -> key == null || !SelfTest.passed(key))) {
+    String key =
+        options.customOps().isEmpty() ? selfTestKey(opened, tuning.threadsPerLane()) : null;
+    boolean once = key != null && tuning.runsAreLong();
+    if (options.selfTest().orElseGet(() -> !once || !SelfTest.passed(key))) {
       SelfTest.run(opened, backend);
       if (key != null) {
         SelfTest.remember(key);
@@ -176,11 +178,12 @@ final class PackageOpener {
   /**
    * Where the package is damaged that is what the caller hears, not what the backend made of it.
    */
-  private Backend verifiedBackend(SluicePackage opened, int threads, FutureTask<Void> verified)
+  private Backend verifiedBackend(SluicePackage opened, Tuning tuning, FutureTask<Void> verified)
       throws IOException, BackendException {
     Backend backend;
     try {
-      backend = backend(opened, threads);
+      boolean arena = tuning.soloBuffers() == 0 || !tuning.runsAreShort();
+      backend = backend(opened, tuning.threadsPerLane(), arena);
     } catch (BackendException e) {
       await(verified);
       throw e;
@@ -210,7 +213,11 @@ final class PackageOpener {
         await(verified);
         tuning =
             Tuner.measure(
-                threads -> backend(opened, threads), batched(opened), profileRows, cores, key);
+                threads -> backend(opened, threads, true),
+                batched(opened),
+                profileRows,
+                cores,
+                key);
       }
     }
     return chosen(
@@ -257,7 +264,8 @@ final class PackageOpener {
     return options.tune() && !settled;
   }
 
-  private Backend backend(SluicePackage opened, int threads) throws BackendException {
+  private Backend backend(SluicePackage opened, int threads, boolean arena)
+      throws BackendException {
     Manifest.Weights weights = opened.manifest().weights();
     MemorySegment graph = opened.graph(Manifest.CPU);
     CpuModel model =
@@ -275,6 +283,7 @@ final class PackageOpener {
             model,
             CpuOptions.ofThreads(threads)
                 .withPrepacking(options.prepacking())
+                .withArena(arena)
                 .withCustomOps(options.customOps())
                 .withSessionConfig(config(opened))),
         batched(opened),

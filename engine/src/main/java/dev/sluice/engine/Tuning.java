@@ -24,6 +24,7 @@ public record Tuning(
     long maxDelayNs,
     boolean measured,
     List<Timing> timings) {
+  private static final long SHORT_RUN_NS = 20_000;
   private static final long LONG_RUN_NS = 10_000_000;
 
   /** Copies the list. */
@@ -31,9 +32,18 @@ public record Tuning(
     timings = List.copyOf(timings);
   }
 
+  /** Whether a run takes so little that what it waits for at a lock counts. */
+  boolean runsAreShort() {
+    return !timings.isEmpty() && fastestNs() < SHORT_RUN_NS;
+  }
+
+  private long fastestNs() {
+    return timings.stream().mapToLong(Timing::runNs).min().orElse(0);
+  }
+
   /** Whether the fastest run that was timed takes so long that waits beside it do not count. */
   boolean runsAreLong() {
-    return timings.stream().mapToLong(Timing::runNs).min().orElse(0) >= LONG_RUN_NS;
+    return fastestNs() >= LONG_RUN_NS;
   }
 
   /**

@@ -9,6 +9,8 @@ import java.lang.foreign.ValueLayout;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.Future;
@@ -17,6 +19,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -47,8 +50,7 @@ class SoloTest {
     request.close();
   }
 
-  private static <T> Future<T> start(
-      Thread.Builder threads, java.util.concurrent.Callable<T> body) {
+  private static <T> Future<T> start(Thread.Builder threads, Callable<T> body) {
     FutureTask<T> task = new FutureTask<>(body);
     threads.start(task);
     return task;
@@ -94,7 +96,7 @@ class SoloTest {
         assertThat(each.get(30, TimeUnit.SECONDS)).isTrue();
       }
       assertThat(shared.get()).isEqualTo(1);
-      assertThat(engine.stats().runsByRows()).containsExactlyEntriesOf(java.util.Map.of(1, 3L));
+      assertThat(engine.stats().runsByRows()).containsExactlyEntriesOf(Map.of(1, 3L));
     }
     assertThat(backend.liveMemories()).isZero();
     assertThat(backend.liveLanes()).isZero();
@@ -348,6 +350,37 @@ class SoloTest {
       assertThat(stats.batchRows().count()).isEqualTo(8_000);
       assertThat(stats.runNs().count()).isBetween(1_000L, 8_000L);
       assertThat(stats.readNs().count()).isEqualTo(stats.runNs().count());
+    }
+  }
+
+  @Test
+  void aVirtualThreadLeadsALongRunWhereOthersKeepACarrier() throws Exception {
+    AtomicReference<Thread> ran = new AtomicReference<>();
+    FakeBackend backend =
+        new FakeBackend(
+            1,
+            (lane, memory, rows) -> {
+              ran.set(Thread.currentThread());
+              long untilNs = System.nanoTime() + 300_000;
+              while (System.nanoTime() - untilNs < 0) {
+                Thread.onSpinWait();
+              }
+            });
+    try (Engine engine = engine(backend, 0)) {
+      boolean led =
+          start(
+                  Thread.ofVirtual(),
+                  () -> {
+                    Request request = engine.newRequest();
+                    boolean own = true;
+                    for (int i = 0; i < 20; i++) {
+                      ask(request, i);
+                      own &= i < 2 || ran.get() == Thread.currentThread();
+                    }
+                    return own;
+                  })
+              .get(30, TimeUnit.SECONDS);
+      assertThat(led).isEqualTo(Runtime.getRuntime().availableProcessors() > 1);
     }
   }
 }

@@ -53,6 +53,10 @@ final class FfmOrtApi implements OrtApi {
       handle("SetSessionGraphOptimizationLevel", JAVA_LONG, JAVA_LONG, JAVA_INT);
   private static final MethodHandle SET_SESSION_LOG_SEVERITY_LEVEL =
       handle("SetSessionLogSeverityLevel", JAVA_LONG, JAVA_LONG, JAVA_INT);
+  private static final MethodHandle DISABLE_MEM_PATTERN =
+      handle("DisableMemPattern", JAVA_LONG, JAVA_LONG);
+  private static final MethodHandle DISABLE_CPU_MEM_ARENA =
+      handle("DisableCpuMemArena", JAVA_LONG, JAVA_LONG);
   private static final MethodHandle ADD_SESSION_CONFIG_ENTRY =
       handle("AddSessionConfigEntry", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
   private static final MethodHandle REGISTER_CUSTOM_OPS_LIBRARY =
@@ -278,6 +282,16 @@ final class FfmOrtApi implements OrtApi {
   @Override
   public long SetSessionLogSeverityLevel(long options, int level) {
     return call(SET_SESSION_LOG_SEVERITY_LEVEL, options, level);
+  }
+
+  @Override
+  public long DisableMemPattern(long options) {
+    return call(DISABLE_MEM_PATTERN, options);
+  }
+
+  @Override
+  public long DisableCpuMemArena(long options) {
+    return call(DISABLE_CPU_MEM_ARENA, options);
   }
 
   @Override

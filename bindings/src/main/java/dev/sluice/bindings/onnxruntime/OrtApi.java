@@ -64,6 +64,12 @@ public interface OrtApi {
   /** An {@code OrtLoggingLevel}, for this session's log. */
   long SetSessionLogSeverityLevel(long options, int level);
 
+  /** Has no block planned that all values of a run with known shapes lie in. */
+  long DisableMemPattern(long options);
+
+  /** Has memory taken from the C library, and not from an arena. */
+  long DisableCpuMemArena(long options);
+
   /** Sets one of the string options of {@code onnxruntime_session_options_config_keys.h}. */
   long AddSessionConfigEntry(long options, long key, long value);
 

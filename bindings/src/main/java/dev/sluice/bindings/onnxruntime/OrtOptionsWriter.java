@@ -50,6 +50,10 @@ final class OrtOptionsWriter {
         api.SetSessionGraphOptimizationLevel(handle, options.optimization().code),
         "SetSessionGraphOptimizationLevel",
         options.optimization().toString());
+    if (!options.arena()) {
+      OrtErrorCode.check(api, api.DisableMemPattern(handle), "DisableMemPattern", "");
+      OrtErrorCode.check(api, api.DisableCpuMemArena(handle), "DisableCpuMemArena", "");
+    }
     Map<String, String> config = new TreeMap<>();
     config.put(SPINNING, options.spinning() ? "1" : "0");
     if (options.externalWeightsFolder() != null) {

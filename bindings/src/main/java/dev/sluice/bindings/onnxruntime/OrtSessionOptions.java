@@ -22,6 +22,9 @@ import java.util.Objects;
  *     the session is made
  * @param customOps shared libraries with operators of their own, each with the entry point {@code
  *     RegisterCustomOps}; native code that ONNX Runtime loads and never unloads
+ * @param arena whether the values of a run lie in an arena, as a plan for the shapes at hand has
+ *     it; else each comes from the C library: callers whose runs are short then do not wait for
+ *     each other at the locks of the arena and of the plans
  * @param config entries of {@code onnxruntime_session_options_config_keys.h}
  */
 public record OrtSessionOptions(
@@ -31,6 +34,7 @@ public record OrtSessionOptions(
     Path externalWeightsFolder,
     Map<String, MemorySegment> externalFiles,
     List<Path> customOps,
+    boolean arena,
     Map<String, String> config) {
 
   /**
@@ -73,7 +77,8 @@ public record OrtSessionOptions(
 
   /** One thread, no spinning, all optimizations, weights inside the model. */
   public static OrtSessionOptions defaults() {
-    return new OrtSessionOptions(1, false, Optimization.ALL, null, Map.of(), List.of(), Map.of());
+    return new OrtSessionOptions(
+        1, false, Optimization.ALL, null, Map.of(), List.of(), true, Map.of());
   }
 
   /** These options with other threads. */
@@ -85,6 +90,7 @@ public record OrtSessionOptions(
         externalWeightsFolder,
         externalFiles,
         customOps,
+        arena,
         config);
   }
 
@@ -97,19 +103,27 @@ public record OrtSessionOptions(
         externalWeightsFolder,
         externalFiles,
         customOps,
+        arena,
         config);
   }
 
   /** These options with external weights below a folder. */
   public OrtSessionOptions withExternalWeightsFolder(Path folder) {
     return new OrtSessionOptions(
-        intraOpThreads, spinning, optimization, folder, externalFiles, customOps, config);
+        intraOpThreads, spinning, optimization, folder, externalFiles, customOps, arena, config);
   }
 
   /** These options with the bytes of files of external weights. */
   public OrtSessionOptions withExternalFiles(Map<String, MemorySegment> files) {
     return new OrtSessionOptions(
-        intraOpThreads, spinning, optimization, externalWeightsFolder, files, customOps, config);
+        intraOpThreads,
+        spinning,
+        optimization,
+        externalWeightsFolder,
+        files,
+        customOps,
+        arena,
+        config);
   }
 
   /** These options with other config entries. */
@@ -121,6 +135,7 @@ public record OrtSessionOptions(
         externalWeightsFolder,
         externalFiles,
         customOps,
+        arena,
         newConfig);
   }
 
@@ -133,6 +148,20 @@ public record OrtSessionOptions(
         externalWeightsFolder,
         externalFiles,
         libraries,
+        arena,
+        config);
+  }
+
+  /** These options with or without an arena. */
+  public OrtSessionOptions withArena(boolean newArena) {
+    return new OrtSessionOptions(
+        intraOpThreads,
+        spinning,
+        optimization,
+        externalWeightsFolder,
+        externalFiles,
+        customOps,
+        newArena,
         config);
   }
 }

@@ -358,7 +358,21 @@ public final class Claims {
    */
   public int submitAndWait(Slot slot) throws InterruptedException {
     boolean virtual = Thread.currentThread().isVirtual();
-    boolean mayLead = !virtual || dispatcher.runsAreShort();
+    if (virtual && !dispatcher.runsAreShort()) {
+      boolean pins = dispatcher.mayPinCarrier();
+      try {
+        return submitAndWait(slot, true, pins);
+      } finally {
+        if (pins) {
+          dispatcher.pinsNoMore();
+        }
+      }
+    }
+    return submitAndWait(slot, virtual, true);
+  }
+
+  private int submitAndWait(Slot slot, boolean virtual, boolean mayLead)
+      throws InterruptedException {
     slot.mode = mayLead ? Slot.MODE_LEAD : Slot.MODE_FOLLOW;
     slot.owner = Thread.currentThread();
     publish(slot);

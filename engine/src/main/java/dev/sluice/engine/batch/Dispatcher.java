@@ -33,6 +33,9 @@ final class Dispatcher {
    */
   static final long VIRTUAL_LEAD_LIMIT_NS = 100_000;
 
+  /** The scheduler has a carrier for each core by default. */
+  private static final int MOST_PINNED = Runtime.getRuntime().availableProcessors() / 2;
+
   /** Who gathers company may have lost its core; past this age of the batch others run it. */
   private static final long GATHER_NS = 50_000;
 
@@ -56,6 +59,10 @@ final class Dispatcher {
   private final AtomicInteger lanesLeft;
 
   private final AtomicReference<Throwable> failure = new AtomicReference<>();
+
+  /** Virtual threads that may lead runs which are not short. */
+  private final AtomicInteger pinned = new AtomicInteger();
+
   private final AtomicInteger quarantined = new AtomicInteger();
   private volatile long sweptNs = 1;
   private Runnable afterRecycle = () -> {};
@@ -211,6 +218,22 @@ final class Dispatcher {
   boolean runsAreShort() {
     long typical = typicalRun.ns();
     return typical > 0 && typical < VIRTUAL_LEAD_LIMIT_NS;
+  }
+
+  /**
+   * Whether a virtual thread may lead a run that is not short: where half of the carriers are left
+   * to others meanwhile. Who may says so when it does no more.
+   */
+  boolean mayPinCarrier() {
+    if (pinned.incrementAndGet() <= MOST_PINNED) {
+      return true;
+    }
+    pinned.decrementAndGet();
+    return false;
+  }
+
+  void pinsNoMore() {
+    pinned.decrementAndGet();
   }
 
   /**

@@ -110,6 +110,7 @@ public final class CpuBackend implements Backend {
         OrtSessionOptions.defaults()
             .withThreads(options.intraOpThreads(), options.spinning())
             .withCustomOps(options.customOps())
+            .withArena(options.arena())
             .withConfig(config);
     if (!model.hasExternalWeights()) {
       return result;

@@ -15,6 +15,8 @@ import java.util.Map;
  *     of milliseconds, which slows every other session
  * @param prepacking whether weights are copied into the order that the kernels like best: faster
  *     runs of several rows, for as much memory again as the weights take and a longer opening
+ * @param arena whether the values of a run lie in an arena: faster, but where runs are so short
+ *     that their callers would meet at its lock
  * @param customOps libraries with operators of their own; native code, which stays loaded
  * @param sessionConfig further config entries of ONNX Runtime's session
  */
@@ -22,6 +24,7 @@ public record CpuOptions(
     int intraOpThreads,
     boolean spinning,
     boolean prepacking,
+    boolean arena,
     List<Path> customOps,
     Map<String, String> sessionConfig) {
   /** Copies the map and checks the threads. */
@@ -41,21 +44,26 @@ public record CpuOptions(
 
   /** This many threads, not spinning. */
   public static CpuOptions ofThreads(int intraOpThreads) {
-    return new CpuOptions(intraOpThreads, false, true, List.of(), Map.of());
+    return new CpuOptions(intraOpThreads, false, true, true, List.of(), Map.of());
   }
 
   /** These options with or without the copy of the weights. */
   public CpuOptions withPrepacking(boolean newPrepacking) {
-    return new CpuOptions(intraOpThreads, spinning, newPrepacking, customOps, sessionConfig);
+    return new CpuOptions(intraOpThreads, spinning, newPrepacking, arena, customOps, sessionConfig);
   }
 
   /** These options with libraries of operators. */
   public CpuOptions withCustomOps(List<Path> libraries) {
-    return new CpuOptions(intraOpThreads, spinning, prepacking, libraries, sessionConfig);
+    return new CpuOptions(intraOpThreads, spinning, prepacking, arena, libraries, sessionConfig);
   }
 
   /** These options with other config entries. */
   public CpuOptions withSessionConfig(Map<String, String> config) {
-    return new CpuOptions(intraOpThreads, spinning, prepacking, customOps, config);
+    return new CpuOptions(intraOpThreads, spinning, prepacking, arena, customOps, config);
+  }
+
+  /** These options with or without an arena for the values of a run. */
+  public CpuOptions withArena(boolean newArena) {
+    return new CpuOptions(intraOpThreads, spinning, prepacking, newArena, customOps, sessionConfig);
   }
 }
