@@ -123,6 +123,12 @@ public final class Regression implements Callable<Integer> {
           : now.low() > before.high() && now.median() > before.median() * (1 + TOLERATED);
     }
 
+    /** A heap of a byte for every thousand of the peer's is not 0. */
+    private static String digits(PairedRatio ratio) {
+      return String.format(
+          Locale.ROOT, "%.4g (%.4g to %.4g)", ratio.median(), ratio.low(), ratio.high());
+    }
+
     @Override
     public String toString() {
       TableRow row = now == null ? before : now;
@@ -131,8 +137,8 @@ public final class Regression implements Callable<Integer> {
           "%-10s  %-48s %-26s -> %-26s%s",
           verdict().words,
           row.id(),
-          before == null ? "" : before.ratio(),
-          now == null ? "" : now.ratio(),
+          before == null ? "" : digits(before.ratio()),
+          now == null ? "" : digits(now.ratio()),
           row.bar() == null
               ? ""
               : String.format(

@@ -100,7 +100,7 @@ class RegressionTest {
     Run longer = compare(time(0.9, 1, 1.1), time(1.2, 1.3, 1.4));
     assertThat(longer.status()).isEqualTo(1);
     assertThat(longer.verdict("a-time")).isEqualTo("WORSE");
-    assertThat(longer.text()).contains("1.000 (0.900 to 1.100)", "1.300 (1.200 to 1.400)");
+    assertThat(longer.text()).contains("1.000 (0.9000 to 1.100)", "1.300 (1.200 to 1.400)");
   }
 
   @Test
@@ -130,7 +130,9 @@ class RegressionTest {
   @Test
   void whatAllocatesNowIsWorse() throws Exception {
     assertThat(compare(time(0, 0, 0), time(0, 0, 0)).verdict("a-time")).isEqualTo("same");
-    assertThat(compare(time(0, 0, 0), time(0.01, 0.02, 0.03)).verdict("a-time")).isEqualTo("WORSE");
+    Run run = compare(time(0, 0, 0), time(0.0001, 0.0002, 0.0003));
+    assertThat(run.verdict("a-time")).isEqualTo("WORSE");
+    assertThat(run.text()).contains("0.0002000 (0.0001000 to 0.0003000)");
     double none = Double.NaN;
     assertThat(compare(time(0, 0, 0), time(none, none, none)).verdict("a-time")).isEqualTo("GONE");
     assertThat(compare(time(none, none, none), time(none, none, none)).verdict("a-time"))

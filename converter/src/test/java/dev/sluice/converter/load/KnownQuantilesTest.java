@@ -24,16 +24,13 @@ import org.junit.jupiter.params.provider.ValueSource;
  *
  * <p>A lone caller's latency lies between two values that the backend notes, however busy the
  * machine is: it holds the request's own run, and ends before the next begins. So these quantiles
- * have to fit to the histogram's 1 %, and no test waits for luck. Where many callers wake up after
- * a run, they get {@link #LATE_NS} for it; too little is never forgiven.
+ * have to fit to the histogram's 1 %, and no test waits for luck. Of many callers nobody sees when
+ * one wakes up after a run, so they are held against the least value only.
  */
 @Timeout(60)
 class KnownQuantilesTest {
   /** Two significant digits of the histogram. */
   private static final double ERROR = 0.01;
-
-  /** A wake-up on a machine that is busy with something else. */
-  private static final long LATE_NS = 150_000_000;
 
   private static final Duration NO_TIME = Duration.ZERO;
 
@@ -77,14 +74,22 @@ class KnownQuantilesTest {
     return sorted.get(Math.max(rank, 1) - 1);
   }
 
-  private static void assertBetween(LoadReport report, List<Long> leastNs, List<Long> mostNs) {
-    assertThat(leastNs).hasSameSizeAs(mostNs);
+  private static void assertAtLeast(LoadReport report, List<Long> leastNs) {
     byPercentile(report.latencyUs())
         .forEach((percentile, us) ->
             assertThat(us * 1e3)
                 .as("p%s", percentile)
-                .isBetween(
-                    at(leastNs, percentile) * (1 - ERROR), at(mostNs, percentile) * (1 + ERROR)));
+                .isGreaterThanOrEqualTo(at(leastNs, percentile) * (1 - ERROR)));
+  }
+
+  private static void assertBetween(LoadReport report, List<Long> leastNs, List<Long> mostNs) {
+    assertThat(leastNs).hasSameSizeAs(mostNs);
+    assertAtLeast(report, leastNs);
+    byPercentile(report.latencyUs())
+        .forEach((percentile, us) ->
+            assertThat(us * 1e3)
+                .as("p%s", percentile)
+                .isLessThanOrEqualTo(at(mostNs, percentile) * (1 + ERROR)));
   }
 
   @ParameterizedTest
@@ -114,28 +119,35 @@ class KnownQuantilesTest {
     return last ? measured.afterNs() : measured.runs().get(run + 1).startNs();
   }
 
+  /** From when a lone caller's requests were due, from the one of a number on. */
+  private static List<Long> mostNs(Measured measured, int first, long periodNs) {
+    List<Long> mostNs = new ArrayList<>();
+    for (int i = first; i < measured.runs().size(); i++) {
+      mostNs.add(nextStartNs(measured, i) - (measured.beforeNs() + i * periodNs));
+    }
+    return mostNs;
+  }
+
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void anOpenLoopReportsWhatAQueueBeforeOneServerGives(boolean virtual) throws Exception {
     int rate = 100;
     long periodNs = 1_000_000_000 / rate;
-    // A run of 150 ms holds up some 25 behind it, as each takes 4 ms of the 10 to the next.
-    TimedRuns pattern = new TimedRuns(run -> run % 40 == 10 ? 150 : 4);
+    // A run of 200 ms holds up some 33 behind it, as each takes 4 ms of the 10 to the next.
+    TimedRuns pattern = new TimedRuns(run -> run % 50 == 10 ? 200 : 4);
     Measured measured =
         load(pattern, new LoadPlan(1, rate, NO_TIME, Duration.ofMillis(1_600), virtual));
     List<Run> runs = measured.runs();
     assertThat(runs).hasSize(160);
     List<Long> leastNs = new ArrayList<>();
-    List<Long> mostNs = new ArrayList<>();
     long waitNs = 0;
     for (int i = 0; i < runs.size(); i++) {
       // What waits when the next is due: Lindley's recursion.
       leastNs.add(waitNs + runs.get(i).tookNs());
       waitNs = Math.max(0, waitNs + runs.get(i).tookNs() - periodNs);
-      mostNs.add(nextStartNs(measured, i) - (measured.beforeNs() + i * periodNs));
     }
     assertThat(at(leastNs, 50)).as("half of them waited").isGreaterThan(10e6);
-    assertBetween(measured.report(), leastNs, mostNs);
+    assertBetween(measured.report(), leastNs, mostNs(measured, 0, periodNs));
   }
 
   /** From {@code longestNs} down, each a period less, as those that are due in a stall wait. */
@@ -147,26 +159,23 @@ class KnownQuantilesTest {
     return latenciesNs;
   }
 
-  private static List<Long> later(List<Long> latenciesNs) {
-    return latenciesNs.stream().map(ns -> ns + LATE_NS).toList();
-  }
-
   @ParameterizedTest
   @CsvSource({"1, false", "16, false", "16, true"})
   void aStallIsChargedToAllThatWereDueInIt(int callers, boolean virtual) throws Exception {
     int rate = 400;
+    long periodNs = 1_000_000_000 / rate;
     // 160 of 400 are due in the stall, ten for each of 16 callers.
     TimedRuns pattern = new TimedRuns(run -> run == 20 ? 400 : 0);
     Measured measured =
         load(pattern, new LoadPlan(callers, rate, NO_TIME, Duration.ofSeconds(1), virtual));
     int requests = measured.runs().stream().mapToInt(Run::rows).sum();
     assertThat(requests).isEqualTo(400);
-    List<Long> ramp = ramp(measured.runs().get(20).tookNs(), 1_000_000_000 / rate, requests);
+    List<Long> ramp = ramp(measured.runs().get(20).tookNs(), periodNs, requests);
     assertThat(at(ramp, 90)).isGreaterThan(290e6);
-    assertBetween(measured.report(), ramp, later(ramp));
-
-    // From when it was sent, the only caller's request tells of its own run alone.
+    assertAtLeast(measured.report(), ramp);
     if (callers == 1) {
+      assertBetween(measured.report(), ramp, mostNs(measured, 0, periodNs));
+      // From when it was sent, a request tells of its own run alone.
       List<Long> fromSendNs = measured.runs().stream().map(Run::tookNs).toList();
       assertThat(at(fromSendNs, 99)).isLessThan(at(ramp, 90) / 2);
     }
@@ -187,11 +196,11 @@ class KnownQuantilesTest {
     long periodNs = 1_000_000_000 / rate;
     // Due at 200 ms, done at 600 ms; what is due from 400 ms on is measured.
     TimedRuns pattern = new TimedRuns(run -> run == 40 ? 400 : 0);
-    LoadPlan plan = new LoadPlan(16, rate, Duration.ofMillis(400), Duration.ofMillis(800), false);
+    LoadPlan plan = new LoadPlan(1, rate, Duration.ofMillis(400), Duration.ofMillis(800), false);
     Measured measured = load(pattern, plan);
-    assertThat(measured.runs().stream().mapToInt(Run::rows).sum()).isEqualTo(240);
+    assertThat(measured.runs()).hasSize(240);
     List<Long> ramp = ramp(measured.runs().get(40).tookNs() - 40 * periodNs, periodNs, 160);
-    assertThat(at(ramp, 100)).isBetween(200e6, 250e6);
-    assertBetween(measured.report(), ramp, later(ramp));
+    assertThat(at(ramp, 100)).isGreaterThanOrEqualTo(200e6);
+    assertBetween(measured.report(), ramp, mostNs(measured, 80, periodNs));
   }
 }
