@@ -79,13 +79,7 @@ public final class Engine implements AutoCloseable {
     this.batched = batched;
     this.options = options;
     this.tuning = tuning;
-    this.batchOptions =
-        options.batchOptions(
-            maxBatch,
-            lanes,
-            options.soloBuffers(tuning == null ? 0 : tuning.soloBuffers()),
-            options.maxDelayNs(tuning == null ? 0 : tuning.maxDelayNs()),
-            tuning != null && tuning.runsAreLong());
+    this.batchOptions = options.batchOptions(maxBatch, lanes, tuning);
     ShapeKey declared = ShapeKey.ofDeclared(backend.signature(), batched);
     Claims opened = null;
     try {

@@ -121,8 +121,10 @@ public final class EngineOptions {
   }
 
   /** The protocol's options, once batch, lanes and the rest are settled. */
-  BatchOptions batchOptions(
-      int maxRows, int lanes, int soloBuffers, long maxDelayNs, boolean longRuns) {
+  BatchOptions batchOptions(int maxRows, int lanes, Tuning tuning) {
+    int soloBuffers = soloBuffers(tuning == null ? 0 : tuning.soloBuffers());
+    long maxDelayNs = maxDelayNs(tuning == null ? 0 : tuning.maxDelayNs());
+    boolean longRuns = tuning != null && tuning.runsAreLong();
     int buffers = from.buffersPerShape;
     // Where callers have buffers of their own, lanes are many so that nobody waits for one.
     int fewest = Math.max(maxRows == 1 ? 16 : 4, soloBuffers > 0 ? 0 : 2 * lanes + 2);

@@ -160,10 +160,9 @@ final class PackageOpener {
   private void selfTest(SluicePackage opened, Backend backend, Tuning tuning)
       throws IOException, BackendException {
     // What custom operators compute may change without a word.
-    String key =
-        options.customOps().isEmpty() ? selfTestKey(opened, tuning.threadsPerLane()) : null;
-    boolean once = key != null && tuning.runsAreLong();
-    if (options.selfTest().orElseGet(() -> !once || !SelfTest.passed(key))) {
+    boolean once = tuning.runsAreLong() && options.customOps().isEmpty();
+    String key = once ? selfTestKey(opened, tuning.threadsPerLane()) : null;
+    if (options.selfTest().orElseGet(() -> key == null || !SelfTest.passed(key))) {
       SelfTest.run(opened, backend);
       if (key != null) {
         SelfTest.remember(key);

@@ -19,10 +19,10 @@ final class TuningChoice {
   /** Assumed CPU time of parking and waking a thread, both sides; not measured on each machine. */
   static final long WAKE_NS = 8_000;
 
-  /** The same of a virtual thread. */
+  /** The same of a virtual thread; assumed, too. */
   static final long VIRTUAL_WAKE_NS = 800;
 
-  /** Callers of short runs that need not wait for each other. */
+  /** Callers of short runs that need not wait for each other; assumed to be enough. */
   static final int SOLO_BUFFERS = 128;
 
   static final double GAIN = 1.1;

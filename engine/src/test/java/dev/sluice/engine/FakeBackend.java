@@ -31,6 +31,7 @@ public final class FakeBackend implements Backend {
   private final AtomicInteger lanesOpened = new AtomicInteger();
   private final AtomicInteger lanesPrepared = new AtomicInteger();
   private final AtomicInteger refusedLanes = new AtomicInteger();
+  private volatile int mostLanes = Integer.MAX_VALUE;
   private volatile boolean closed;
 
   public FakeBackend(int width, Run run) {
@@ -72,6 +73,11 @@ public final class FakeBackend implements Backend {
     refusedLanes.set(count);
   }
 
+  /** Refuses to open more lanes than so many, ever. */
+  public void mostLanes(int count) {
+    mostLanes = count;
+  }
+
   /** How often lanes were prepared. */
   public int lanesPrepared() {
     return lanesPrepared.get();
@@ -94,7 +100,8 @@ public final class FakeBackend implements Backend {
 
   @Override
   public Lane openLane(int index) throws BackendException {
-    if (refusedLanes.getAndUpdate(left -> Math.max(0, left - 1)) > 0) {
+    if (lanesOpened.get() >= mostLanes
+        || refusedLanes.getAndUpdate(left -> Math.max(0, left - 1)) > 0) {
       throw new BackendException("no lane " + index + " now", null);
     }
     liveLanes.incrementAndGet();

@@ -103,6 +103,16 @@ class SoloTest {
   }
 
   @Test
+  void anEngineThatCanNotHaveThemAllLeavesNothingOpen() {
+    FakeBackend backend = new FakeBackend(1, (lane, memory, rows) -> {});
+    backend.mostLanes(4);
+    assertThatThrownBy(() -> engine(backend, 8)).hasMessageContaining("no lane");
+    assertThat(backend.liveLanes()).isZero();
+    assertThat(backend.liveMemories()).isZero();
+    assertThat(backend.closed()).isTrue();
+  }
+
+  @Test
   void manyRowsAndExactBatchesAreShared() throws Exception {
     AtomicInteger largest = new AtomicInteger();
     FakeBackend backend = new FakeBackend(1, (lane, memory, rows) -> largest.set(memory.maxRows()));

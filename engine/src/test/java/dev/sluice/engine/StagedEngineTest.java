@@ -57,6 +57,9 @@ class StagedEngineTest {
       assertThat(refused.get()).isPositive();
       assertThat(engine.stats().batchRows().max()).isGreaterThan(1);
       assertThat(engine.stats().preNs().count()).isPositive();
+      assertThat(engine.stats().preNs().count())
+          .as("parts are of runs that are timed")
+          .isLessThanOrEqualTo(engine.stats().runNs().count());
       assertThat(engine.stats().preNs().max()).isLessThanOrEqualTo(engine.stats().runNs().max());
     }
   }

@@ -64,7 +64,7 @@ final class Dispatcher {
   private final AtomicInteger pinned = new AtomicInteger();
 
   private final AtomicInteger quarantined = new AtomicInteger();
-  private volatile long sweptNs = 1;
+  private volatile long sweptNs;
   private Runnable afterRecycle = () -> {};
   private volatile Batch[] batches = new Batch[0];
   private volatile BatchQueue[] queues = new BatchQueue[0];
@@ -74,6 +74,7 @@ final class Dispatcher {
     this.options = options;
     this.policy = new BatchPolicy(options.maxRows(), options.maxDelayNs());
     this.clock = options.clock();
+    this.sweptNs = clock.nanoTime();
     this.runners = new LaneRunner[options.lanes()];
     this.idleLanes = new IndexSet(runners.length);
     this.ready =
@@ -106,8 +107,9 @@ final class Dispatcher {
 
   /**
    * A clock that moves with each sweep of the watchdog, by what has passed but at most by an
-   * interval: what it says is never further from a later reading than the interval more than the
-   * time between them, however long the sweeps were held up.
+   * interval, and is never ahead of the real one: what it says is never further from a later
+   * reading than the interval more than the time between them, however long the sweeps were held
+   * up.
    */
   long sweptNs() {
     return sweptNs;
@@ -153,12 +155,14 @@ final class Dispatcher {
       long rowBytes = rowBytes(memories.getFirst());
       while (solo.size() < options.soloBuffers()
           && (solo.size() + 1) * rowBytes <= BatchOptions.QUEUE_BYTES) {
-        LaneRunner runner = newRunner(runners.length + solo.size());
-        solo.add(new BatchQueue.SoloBuffer(backend.allocate(key, 1), runner));
+        solo.add(newSoloBuffer(key, runners.length + solo.size()));
       }
     } catch (BackendException | RuntimeException | OutOfMemoryError e) {
       memories.forEach(BatchMemory::close);
-      solo.forEach(one -> one.memory().close());
+      solo.forEach(one -> {
+        one.runner().closeLane();
+        one.memory().close();
+      });
       throw e;
     }
     BatchQueue queue =
@@ -171,6 +175,16 @@ final class Dispatcher {
     moreQueues[queues.length] = queue;
     queues = moreQueues;
     return queue;
+  }
+
+  private BatchQueue.SoloBuffer newSoloBuffer(ShapeKey key, int index) throws BackendException {
+    BatchMemory memory = backend.allocate(key, 1);
+    try {
+      return new BatchQueue.SoloBuffer(memory, newRunner(index));
+    } catch (BackendException | RuntimeException e) {
+      memory.close();
+      throw e;
+    }
   }
 
   /** How many such buffers a queue has. */
@@ -535,7 +549,8 @@ final class Dispatcher {
     if (batch.timed) {
       batch.startNs = clock.nanoTime();
     }
-    Throwable thrown = runner.run(batch.memory(), options.exactRows() ? batch.maxRows() : rows);
+    int runRows = options.exactRows() ? batch.maxRows() : rows;
+    Throwable thrown = runner.run(batch.memory(), runRows, batch.timed);
     batch.doneNs = nowNs(batch);
     if (thrown != null && !runner.usable()) {
       broke(runner, thrown);

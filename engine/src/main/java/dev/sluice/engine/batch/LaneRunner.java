@@ -72,25 +72,32 @@ final class LaneRunner {
   /**
    * Runs rows of a batch on the calling thread; after a failure the lane is opened anew.
    *
+   * @param timed whether the parts of the run are recorded, as the run itself is
    * @return what the run failed with, or null
    */
-  Throwable run(BatchMemory memory, int rows) {
+  Throwable run(BatchMemory memory, int rows, boolean timed) {
     try {
       lane.run(memory, rows);
-      long preNs = staged ? lane.preNs() : 0;
-      long postNs = staged ? lane.postNs() : 0;
-      if (preNs + postNs > 0) {
-        stats.record(Stage.PRE, preNs);
-        stats.record(Stage.POST, postNs);
-      }
-      long deviceNs = lane.deviceNs();
-      if (deviceNs > 0) {
-        stats.record(Stage.DEVICE, deviceNs);
+      if (timed) {
+        recordParts();
       }
       return null;
     } catch (Throwable t) { // whatever a backend throws belongs to this batch's requests
       rebuild(t, memory);
       return t;
+    }
+  }
+
+  private void recordParts() {
+    long preNs = staged ? lane.preNs() : 0;
+    long postNs = staged ? lane.postNs() : 0;
+    if (preNs + postNs > 0) {
+      stats.record(Stage.PRE, preNs);
+      stats.record(Stage.POST, postNs);
+    }
+    long deviceNs = lane.deviceNs();
+    if (deviceNs > 0) {
+      stats.record(Stage.DEVICE, deviceNs);
     }
   }
 

@@ -25,6 +25,8 @@ class ClaimsRaceTest {
   private final AtomicReference<Thread> held = new AtomicReference<>();
   private final FakeBackend backend = new FakeBackend(1, (lane, memory, rows) -> {});
 
+  private long originNs;
+
   private long clock() {
     if (Thread.currentThread() == held.get()) {
       Runnable action = onClock.getAndSet(null);
@@ -32,7 +34,7 @@ class ClaimsRaceTest {
         action.run();
       }
     }
-    return System.nanoTime();
+    return System.nanoTime() + originNs;
   }
 
   /** The next time that this thread asks for the time, {@code action} happens first. */
@@ -172,6 +174,16 @@ class ClaimsRaceTest {
       assertThat(waitFor(claims, queue, 100_000_000)).isEqualTo(Admission.TIMED_OUT);
       assertThat(claims.refused(Admission.PENDING_LIMIT)).isBetween(1L, 10L);
       claims.release(held);
+    }
+  }
+
+  @Test
+  void theClockOfSweepsIsNotAheadOfTheTimeSoThatBatchesOfEitherKindHaveAnOrder() throws Exception {
+    originNs = Long.MIN_VALUE / 2;
+    Claims claims = claims(1, 1, 1, 8, 0);
+    try (AutoCloseable _ = claims::close) {
+      claims.sweep(clock());
+      assertThat(claims.dispatcher().sweptNs()).isLessThanOrEqualTo(clock());
     }
   }
 
