@@ -326,8 +326,10 @@ public final class EngineOptions {
 
     /**
      * Longest time that an idle lane waits for as many rows as recent batches had. A lone caller
-     * never waits. Left alone it is measured: as long as a run of one row takes (50 us to 1 ms), so
-     * that waiting never costs more than running alone would; zero switches it off.
+     * never waits; a blocking caller whose row is a batch's first lets the threads go first that
+     * wait for its core, and after that waits only where the batch has less than a quarter of those
+     * rows. Left alone it is measured: as long as a run of one row takes, or as waking the callers
+     * of a full batch does (50 us to 1 ms); zero switches it off.
      */
     public Builder maxDelay(Duration value) {
       maxDelay = value;

@@ -38,26 +38,25 @@ public final class Batch {
   private static final long ONE_SLOT = 1L << (2 * BITS);
   private static final long ONE_ROW = 1L << (3 * BITS);
   private static final long ONE_PHASE = 1L << (4 * BITS);
-  private static final int NO_OFFER = -1;
 
   private static final VarHandle WORD;
-  private static final VarHandle OFFER;
   private static final VarHandle GENERATION;
   private static final VarHandle FIRST_CLAIM_NS;
   private static final VarHandle HIGH;
   private static final VarHandle IRREGULAR;
   private static final VarHandle GATHERING;
+  private static final VarHandle DUE;
 
   static {
     try {
       MethodHandles.Lookup lookup = MethodHandles.lookup();
       WORD = lookup.findVarHandle(Batch.class, "word", long.class);
-      OFFER = lookup.findVarHandle(Batch.class, "offer", int.class);
       GENERATION = lookup.findVarHandle(Batch.class, "generation", long.class);
       FIRST_CLAIM_NS = lookup.findVarHandle(Batch.class, "firstClaimNs", long.class);
       HIGH = lookup.findVarHandle(Batch.class, "high", boolean.class);
       IRREGULAR = lookup.findVarHandle(Batch.class, "irregular", boolean.class);
       GATHERING = lookup.findVarHandle(Batch.class, "gathering", boolean.class);
+      DUE = lookup.findVarHandle(Batch.class, "due", boolean.class);
     } catch (ReflectiveOperationException e) {
       throw new ExceptionInInitializerError(e);
     }
@@ -73,7 +72,6 @@ public final class Batch {
   private final RowViews outputs;
   private final AtomicInteger lateHolders = new AtomicInteger();
   private volatile long word;
-  private volatile int offer = NO_OFFER;
   private volatile long generation;
 
   /** When the first row of this round was claimed; for order and age. */
@@ -93,6 +91,9 @@ public final class Batch {
 
   /** Whether the owner of the first slot lets others claim before it runs the batch. */
   volatile boolean gathering;
+
+  /** Whether the first lane that is idle runs it, as it is by then; it takes claims meanwhile. */
+  volatile boolean due;
 
   /** Whether this round is measured stage by stage; written by the opener. */
   boolean timed;
@@ -228,6 +229,7 @@ public final class Batch {
     HIGH.set(this, false);
     IRREGULAR.set(this, false);
     GATHERING.set(this, false);
+    DUE.set(this, false);
     FIRST_CLAIM_NS.set(this, 0L);
     memory.forgetDeviceRows();
     long round = generation + 1;
@@ -345,17 +347,6 @@ public final class Batch {
   /** B10: DONE to FREE. */
   void free() {
     WORD.setRelease(this, FREE * ONE_PHASE);
-  }
-
-  /** Offers the leading of this running batch on {@code lane} to its waiting callers. */
-  void offer(int lane) {
-    offer = lane;
-  }
-
-  /** Takes the offer, or withdraws it; the lane, or -1 where there is none (any more). */
-  int takeOffer() {
-    int lane = offer;
-    return lane != NO_OFFER && OFFER.compareAndSet(this, lane, NO_OFFER) ? lane : NO_OFFER;
   }
 
   /** A holder became late; true where it is the first of this batch. */

@@ -9,9 +9,11 @@ package dev.sluice.engine.batch;
  * company.
  *
  * <p>Why wait at all: callers that are just being woken need the cores that an eager lane would
- * take to run the first one that comes. 64 callers on two cores and two lanes, runs of 150 us and
- * 17 us a row: without a wait 21,700 rows/s in batches of 2.6, with one of 200 us 58,600 rows/s in
- * batches of 20.6 ({@code CompanyScenario} in bench, {@code bench/results/company.txt}).
+ * take to run the first one that comes. A blocking caller lets them have its core, if they wait for
+ * that one ({@link Courtesy}); {@code maxDelayNs} is for others, and for where too few come so. 64
+ * callers on two cores and two lanes, runs of 150 us and 17 us a row, batches of up to 64: without
+ * either 21,700 rows/s in batches of 2.6, with the first 36,700 in batches of 6.9, with both 53,800
+ * in batches of 20 ({@code CompanyScenario} in bench, {@code bench/results/company.txt}).
  *
  * <p>Thread safety: immutable.
  *
@@ -41,6 +43,16 @@ public record BatchPolicy(int maxRows, long maxDelayNs) {
       return 0;
     }
     return Math.max(0, maxDelayNs - (nowNs - oldestNs));
+  }
+
+  /**
+   * Whether a batch whose first caller has let all go first that were ready to is worth a run,
+   * though it has fewer rows than were expected: a quarter of them. Fewer would not pay for the
+   * run, while waiting for more leaves a lane idle: of 4 callers on two lanes all would come
+   * together, on one of them.
+   */
+  static boolean suffices(int rows, int expectedRows) {
+    return 4 * rows >= expectedRows;
   }
 
   /** Whether an open batch is due as soon as a lane is idle, whatever the time. */

@@ -139,11 +139,12 @@ public final class BatchQueue {
   }
 
   /**
-   * Whether the virtual thread whose row is a batch's first lets others go first, which may claim
-   * in it, before it runs it: where runs are so short that it would else keep its carrier for ever.
+   * Whether the caller whose row is a batch's first lets others go first, which may claim in it,
+   * before it runs it: where it has company, and where runs are so short that a virtual thread
+   * would else keep its carrier for ever.
    */
-  boolean gathersByYielding() {
-    return maxRows > 1 && batches.length > shared;
+  boolean gathers(boolean virtual) {
+    return maxRows > 1 && (expectedRows > 1 || (virtual && batches.length > shared));
   }
 
   /** Rows claimed in the open batch; -1 where none is open. */

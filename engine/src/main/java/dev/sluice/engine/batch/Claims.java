@@ -373,14 +373,13 @@ public final class Claims {
 
   private int submitAndWait(Slot slot, boolean virtual, boolean mayLead)
       throws InterruptedException {
-    slot.mode = mayLead ? Slot.MODE_LEAD : Slot.MODE_FOLLOW;
     slot.owner = Thread.currentThread();
     publish(slot);
     Batch batch = slot.batch;
     if (mayLead && dispatcher.leadSolo(batch)) {
       return slot.state();
     }
-    boolean gathers = virtual && mayLead && slot.index == 0 && batch.queue().gathersByYielding();
+    boolean gathers = slot.index == 0 && batch.queue().gathers(virtual);
     int lane = dispatcher.submitted(slot, mayLead ? batch : null, gathers);
     if (gathers && slot.state() == Slot.OK) {
       return Slot.OK;
@@ -388,8 +387,7 @@ public final class Claims {
     if (lane >= 0) {
       dispatcher.lead(lane, batch);
     } else {
-      // Also where somebody cancelled it already: an offer made before that is this caller's.
-      await(slot, mayLead);
+      await(slot);
     }
     return slot.state();
   }
@@ -402,7 +400,6 @@ public final class Claims {
    */
   public void submit(Slot slot, Runnable callback, Ticket ticket) {
     ticket.async = true;
-    slot.mode = Slot.MODE_ASYNC;
     slot.callback = callback;
     slot.registerWaiter(Slot.Mark.ASYNC);
     publish(slot);
@@ -433,20 +430,14 @@ public final class Claims {
         null);
   }
 
-  /** Waits for the end of a submitted slot, and leads its batch where that is offered. */
-  void await(Slot slot, boolean mayLead) throws InterruptedException {
+  /** Waits for the end of a submitted slot. */
+  void await(Slot slot) throws InterruptedException {
     Thread me = Thread.currentThread();
     Batch batch = slot.batch;
     boolean interrupted = false;
     boolean gaveUp = false;
     slot.registerWaiter(me);
     while (slot.state() == Slot.SUBMITTED) {
-      int lane = mayLead ? batch.takeOffer() : -1;
-      if (lane >= 0) {
-        slot.deregisterWaiter(me);
-        dispatcher.lead(lane, batch);
-        break;
-      }
       if (Thread.interrupted()) {
         interrupted = true;
         batch.irregular = true;
@@ -458,12 +449,6 @@ public final class Claims {
     if (!slot.deregisterWaiter(me) && slot.waiter() == Slot.Mark.FANOUT) {
       dispatcher.wakeTree(batch, 2 * slot.index + 1);
       dispatcher.wakeTree(batch, 2 * slot.index + 2);
-    }
-    if (mayLead && slot.state() != Slot.OK) {
-      int lane = batch.takeOffer();
-      if (lane >= 0) {
-        dispatcher.lead(lane, batch);
-      }
     }
     if (gaveUp) {
       throw new InterruptedException("interrupted while waiting for the batch; cancelled");

@@ -29,9 +29,10 @@ import org.HdrHistogram.Histogram;
 final class Dispatcher {
   /**
    * A virtual thread may lead runs shorter than this: a run pins its carrier, while handing over to
-   * a platform thread costs two wake-ups. An assumed bound, of the order of those two.
+   * a platform thread costs two wake-ups. An assumed bound: others wait as long for a carrier as
+   * the system's scheduler lets threads wait for a core.
    */
-  static final long VIRTUAL_LEAD_LIMIT_NS = 100_000;
+  static final long VIRTUAL_LEAD_LIMIT_NS = 1_000_000;
 
   /** The scheduler has a carrier for each core by default. */
   private static final int MOST_PINNED = Runtime.getRuntime().availableProcessors() / 2;
@@ -51,6 +52,7 @@ final class Dispatcher {
   private final LaneStats[] stats;
 
   private final TypicalRun typicalRun = new TypicalRun();
+  private final Courtesy courtesy = new Courtesy();
   private final IndexSet idleLanes;
   private final IndexSet ready;
   private final AtomicInteger usableLanes;
@@ -274,18 +276,19 @@ final class Dispatcher {
   }
 
   /**
-   * Lets others go first for as long as that brings rows. A hint is all that is wanted: where the
-   * scheduler takes it otherwise, the batch has fewer rows.
+   * Lets others go first for as long as that brings rows. Then the batch is due, unless it has so
+   * few that waiting pays.
    */
-  @SuppressWarnings("ThreadPriorityCheck")
-  private static void gather(Batch batch) {
+  private void gather(Batch batch) {
     long word = batch.word();
     int before;
+    boolean yielded;
     do {
       before = Batch.rows(word);
-      Thread.yield();
+      yielded = courtesy.yields(clock);
       word = batch.word();
-    } while (Batch.phase(word) == Batch.OPEN && Batch.rows(word) > before);
+    } while (yielded && Batch.phase(word) == Batch.OPEN && Batch.rows(word) > before);
+    batch.due = BatchPolicy.suffices(Batch.rows(word), batch.queue().expectedRows());
     batch.gathering = false;
   }
 
@@ -305,6 +308,9 @@ final class Dispatcher {
       if (lane < 0) {
         return -1;
       }
+      if (mine == null && leavesOpen(lane)) {
+        return -1;
+      }
       Batch batch = selectRunnable();
       if (batch == null) {
         idleLanes.add(lane);
@@ -314,9 +320,24 @@ final class Dispatcher {
       } else if (batch == mine) {
         return lane;
       } else {
-        handOver(lane, batch);
+        runners[lane].hand(batch);
       }
     }
+  }
+
+  /**
+   * Where an open batch is due that the caller can't lead, the lane's own thread is told, but the
+   * lane stays idle and the batch open: who claims in it meanwhile has a core already, and runs it.
+   */
+  private boolean leavesOpen(int lane) {
+    Batch first = mostUrgent();
+    if (first == null || Batch.phase(first.word()) != Batch.OPEN) {
+      return false;
+    }
+    first.due = true;
+    idleLanes.add(lane);
+    runners[lane].nudge();
+    return true;
   }
 
   /** A batch in phase RUNNING with a row that wants its answer, which is the caller's; or null. */
@@ -332,26 +353,30 @@ final class Dispatcher {
 
   private Batch select() {
     while (true) {
-      Batch sealed = bestReady();
-      Batch open = sealed == null || !sealed.high ? bestOpen() : null;
-      if (open != null && (sealed == null || open.high)) {
-        if (open.tryStart()) {
-          return open;
-        }
-        if (open.seal()) {
-          open.start();
-          return open;
-        }
-        continue;
-      }
-      if (sealed == null) {
+      Batch first = mostUrgent();
+      if (first == null) {
         return null;
       }
-      if (ready.remove(sealed.index())) {
-        sealed.start();
-        return sealed;
+      if (Batch.phase(first.word()) == Batch.OPEN) {
+        if (first.tryStart()) {
+          return first;
+        }
+        if (first.seal()) {
+          first.start();
+          return first;
+        }
+      } else if (ready.remove(first.index())) {
+        first.start();
+        return first;
       }
     }
+  }
+
+  /** Of what is due, without a change of it; null where nothing is. */
+  private Batch mostUrgent() {
+    Batch sealed = bestReady();
+    Batch open = sealed == null || !sealed.high ? bestOpen() : null;
+    return open != null && (sealed == null || open.high) ? open : sealed;
   }
 
   private Batch bestReady() {
@@ -390,6 +415,9 @@ final class Dispatcher {
     }
     if (batch.gathering && clock.nanoTime() - batch.firstClaimNs < GATHER_NS) {
       return BatchPolicy.NEVER;
+    }
+    if (batch.due) {
+      return 0;
     }
     // Who stands in the line comes as soon as it can.
     int expected = queue.admissions().isEmpty() ? queue.expectedRows() : batch.maxRows();
@@ -455,27 +483,6 @@ final class Dispatcher {
     }
   }
 
-  /** Has somebody else run this batch: a caller that waits for it, or the lane's own thread. */
-  private void handOver(int lane, Batch batch) {
-    batch.offer(lane);
-    int slots = Batch.slots(batch.word());
-    for (int i = 0; i < slots; i++) {
-      Slot slot = batch.slot(i);
-      if (slot.state() == Slot.SUBMITTED && slot.mode == Slot.MODE_LEAD) {
-        if (slot.waiter() instanceof Thread thread) {
-          LockSupport.unpark(thread);
-        }
-        return;
-      }
-    }
-    // Not necessarily the lane that was offered above: a leader may have taken that, and the batch
-    // may by now be offered again in a later round. Whoever takes an offer serves what it says.
-    int left = batch.takeOffer();
-    if (left >= 0) {
-      runners[left].hand(batch);
-    }
-  }
-
   /** Runs a batch on the calling thread, gives the lane on, and wakes the others. */
   void lead(int lane, Batch batch) {
     runAndComplete(runners[lane], batch);
@@ -485,17 +492,37 @@ final class Dispatcher {
     wakeAndFinish(batch);
   }
 
-  /** The same on the lane's own thread, which keeps the lane while there is work. */
+  /** The lane's own thread looks for work. */
+  void serve(LaneRunner runner) {
+    if (!idleLanes.remove(runner.index())) {
+      pump(null);
+      return;
+    }
+    Batch batch = failure.get() == null ? selectRunnable() : null;
+    // Others that are due have other lanes, and nobody else may know.
+    pump(null);
+    if (batch != null) {
+      runOnLaneThread(runner, batch);
+    } else {
+      idleLanes.add(runner.index());
+      pump(null);
+    }
+  }
+
+  /**
+   * Runs a batch on the lane's own thread, which keeps the lane while there is work. In between it
+   * lets others go first: those that have their answers make the next batch.
+   */
   void runOnLaneThread(LaneRunner runner, Batch first) {
     Batch batch = first;
     while (batch != null) {
       runAndComplete(runner, batch);
-      Batch next = runner.usable() && failure.get() == null ? selectRunnable() : null;
-      if (next == null && giveBack(runner)) {
-        pump(null);
-      }
       wakeAndFinish(batch);
-      batch = next;
+      courtesy.yields(clock);
+      batch = runner.usable() && failure.get() == null ? selectRunnable() : null;
+    }
+    if (giveBack(runner)) {
+      pump(null);
     }
   }
 

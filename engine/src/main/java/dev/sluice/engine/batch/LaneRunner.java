@@ -48,6 +48,7 @@ final class LaneRunner {
   private volatile boolean reopening;
   private volatile long dueNs;
   private volatile boolean armed;
+  private volatile boolean nudged;
   private volatile boolean stop;
   private volatile Thread thread;
 
@@ -190,6 +191,14 @@ final class LaneRunner {
     wakeThread();
   }
 
+  /** Has the lane's own thread look for a batch, with this lane if it is idle by then. */
+  void nudge() {
+    if (!nudged) {
+      nudged = true;
+      wakeThread();
+    }
+  }
+
   /** Has the lane's own thread call the dispatcher at {@code atNs}, or earlier. */
   synchronized void arm(long atNs) {
     if (armed && dueNs - atNs <= 0) {
@@ -228,9 +237,10 @@ final class LaneRunner {
       long reopenLeftNs = reopening ? reopenNs - nowNs : Long.MAX_VALUE;
       long dueLeftNs = armed ? dueNs - nowNs : Long.MAX_VALUE;
       long leftNs = Math.min(reopenLeftNs, dueLeftNs);
-      if (dueLeftNs <= 0) {
-        armed = false;
-        dispatcher.pump(null);
+      if (nudged || dueLeftNs <= 0) {
+        armed = armed && dueLeftNs > 0;
+        nudged = false;
+        dispatcher.serve(this);
       } else if (reopenLeftNs <= 0) {
         reopening = false;
         dispatcher.reopened(this, open());

@@ -41,15 +41,6 @@ public final class Slot {
   /** The owner is done with it. */
   public static final int RELEASED = 9;
 
-  /** How the owner waits: it reads the answer in a callback. */
-  static final int MODE_ASYNC = 0;
-
-  /** The owner blocks and may not run a batch itself. */
-  static final int MODE_FOLLOW = 1;
-
-  /** The owner blocks and may run the batch itself. */
-  static final int MODE_LEAD = 2;
-
   /** What {@code waiter} holds besides a parked thread. */
   enum Mark {
     /** The answer goes to a callback. */
@@ -83,7 +74,6 @@ public final class Slot {
 
   int startRow;
   int rows;
-  int mode;
   long claimNs;
   long submitNs;
   long deadlineNs;

@@ -85,7 +85,7 @@ class ClaimsRaceTest {
   }
 
   @Test
-  void aCallerCancelledBeforeItWaitsLeadsWhatItWasOffered() throws Exception {
+  void aCallerCancelledBeforeItWaitsHoldsNobodyUp() throws Exception {
     Claims claims = claims(2, 2, 1, Integer.MAX_VALUE, 1_000_000_000);
     try (AutoCloseable _ = claims::close) {
       BatchQueue queue = queue(claims);
@@ -93,17 +93,16 @@ class ClaimsRaceTest {
       Slot other = tryClaim(claims, queue);
       CountDownLatch told = new CountDownLatch(1);
       long round = mine.batch().generation();
-      mine.mode = Slot.MODE_LEAD;
       mine.owner = Thread.currentThread();
       mine.moveState(Slot.CLAIMED, Slot.SUBMITTED);
       assertThat(claims.dispatcher().submitted(mine, mine.batch(), false)).isNegative();
-      // Between this caller's submit and its wait the other one completes the batch, whose lane is
-      // offered to this caller; then it is cancelled.
+      // Between this caller's submit and its wait the other one completes the batch; then it is
+      // cancelled.
       onAnotherThread(() -> {
         claims.submit(other, told::countDown, new Claims.Ticket());
         assertThat(claims.cancel(mine, round)).isTrue();
       });
-      claims.await(mine, true);
+      claims.await(mine);
       assertThat(mine.state()).isEqualTo(Slot.CANCELLED);
       assertThat(told.await(5, TimeUnit.SECONDS)).as("the other caller has its answer").isTrue();
       claims.release(mine);
@@ -120,7 +119,6 @@ class ClaimsRaceTest {
       Slot async = tryClaim(claims, queue);
       Batch batch = waits.batch();
       // A caller that waits, is told, and does not get to run for long.
-      waits.mode = Slot.MODE_FOLLOW;
       waits.registerWaiter(Thread.ofPlatform().unstarted(() -> {}));
       waits.moveState(Slot.CLAIMED, Slot.SUBMITTED);
       assertThat(claims.dispatcher().submitted(waits, null, false)).isNegative();

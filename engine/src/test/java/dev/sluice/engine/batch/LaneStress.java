@@ -78,6 +78,61 @@ public final class LaneStress {
     }
   }
 
+  /** Whether the lane's thread was woken; whether it had found the batch anyway. */
+  @Outcome(
+      id = {"1, 0", "0, 1", "1, 1"},
+      expect = Expect.ACCEPTABLE)
+  @Outcome(expect = Expect.FORBIDDEN, desc = "nobody was woken, and the batch lies")
+  public static class NudgeMeta {}
+
+  /** Who finds a nudge that was not seen yet need not wake the thread, which is about to look. */
+  @JCStressTest
+  @JCStressMeta(NudgeMeta.class)
+  @State
+  public static class Nudge {
+    private final IndexSet due = new IndexSet(1);
+    private volatile boolean nudged = true;
+
+    @Actor
+    public void pump(II_Result r) {
+      due.add(0);
+      if (!nudged) {
+        nudged = true;
+        r.r1 = 1;
+      }
+    }
+
+    @Actor
+    public void thread(II_Result r) {
+      nudged = false;
+      r.r2 = Stress.bit(due.remove(0));
+    }
+  }
+
+  /** The thread looks, then takes note of the nudge. */
+  @JCStressTest
+  @JCStressMeta(NudgeMeta.class)
+  @State
+  public static class BrokenNudge {
+    private final IndexSet due = new IndexSet(1);
+    private volatile boolean nudged = true;
+
+    @Actor
+    public void pump(II_Result r) {
+      due.add(0);
+      if (!nudged) {
+        nudged = true;
+        r.r1 = 1;
+      }
+    }
+
+    @Actor
+    public void thread(II_Result r) {
+      r.r2 = Stress.bit(due.remove(0));
+      nudged = false;
+    }
+  }
+
   /** Whether the claim was admitted; whether close took the engine for idle; claims left. */
   @Outcome(
       id = {"1, 0, 1", "0, 0, 0", "0, 1, 0"},

@@ -63,61 +63,6 @@ public final class WaitStress {
     }
   }
 
-  private static final int LANE = 3;
-
-  /** Whether the dispatcher has the lane back; whether the leaver has it. */
-  @Outcome(
-      id = {"1, 0", "0, 1"},
-      expect = Expect.ACCEPTABLE)
-  @Outcome(expect = Expect.FORBIDDEN, desc = "the offer was taken twice, or lost with its lane")
-  public static class OfferMeta {}
-
-  /** A batch is offered to a waiter that leaves. */
-  @JCStressTest
-  @JCStressMeta(OfferMeta.class)
-  @State
-  public static class Offer {
-    private final Batch batch = Stress.running(1);
-    private final Slot slot = batch.slot(0);
-
-    @Actor
-    public void dispatcher(II_Result r) {
-      batch.offer(LANE);
-      if (slot.state() != Slot.SUBMITTED) {
-        r.r1 = Stress.bit(batch.takeOffer() == LANE);
-      }
-    }
-
-    @Actor
-    public void leaver(II_Result r) {
-      slot.moveState(Slot.SUBMITTED, Slot.CANCELLED);
-      r.r2 = Stress.bit(batch.takeOffer() == LANE);
-    }
-  }
-
-  /** The leaver looks at the offer before it changes its state. */
-  @JCStressTest
-  @JCStressMeta(OfferMeta.class)
-  @State
-  public static class BrokenOffer {
-    private final Batch batch = Stress.running(1);
-    private final Slot slot = batch.slot(0);
-
-    @Actor
-    public void dispatcher(II_Result r) {
-      batch.offer(LANE);
-      if (slot.state() != Slot.SUBMITTED) {
-        r.r1 = Stress.bit(batch.takeOffer() == LANE);
-      }
-    }
-
-    @Actor
-    public void leaver(II_Result r) {
-      r.r2 = Stress.bit(batch.takeOffer() == LANE);
-      slot.moveState(Slot.SUBMITTED, Slot.CANCELLED);
-    }
-  }
-
   /** Whether the waiter saw the wake-up at once; whether it will see it when it looks again. */
   @Outcome(
       id = {"1, 0", "0, 1"},
