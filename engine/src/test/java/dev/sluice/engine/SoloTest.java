@@ -371,7 +371,7 @@ class SoloTest {
             1,
             (lane, memory, rows) -> {
               ran.set(Thread.currentThread());
-              long untilNs = System.nanoTime() + 300_000;
+              long untilNs = System.nanoTime() + 3_000_000;
               while (System.nanoTime() - untilNs < 0) {
                 Thread.onSpinWait();
               }

@@ -11,8 +11,6 @@ import java.util.List;
  */
 final class LonePart implements Part.Measurement {
   private static final int GENERATIONS = 4;
-  private static final int ROUNDS = 28;
-  private static final int TURN_MS = 200;
 
   /** What claim to close may take on top of the same call in C, where 5 % is less. */
   private static final double MOST_OVERHEAD_US = 0.2;
@@ -20,7 +18,6 @@ final class LonePart implements Part.Measurement {
   @Override
   public void measure(List<PeerModel> models, Setting setting, Report report)
       throws IOException, InterruptedException {
-    String words = "one " + setting.turnMs(TURN_MS) + " platform";
     List<Peer.Kind> kinds = new ArrayList<>();
     kinds.add(Peer.Kind.SLUICE);
     if (CProgram.canBeMade()) {
@@ -29,11 +26,12 @@ final class LonePart implements Part.Measurement {
       report.note("there is no C compiler here, so no caller in C");
     }
     kinds.addAll(List.of(Peer.Kind.ORT_REUSED, Peer.Kind.ORT_USUAL, Peer.Kind.DJL));
-    List<Turn> turns = kinds.stream().map(kind -> new Turn(Subject.of(kind, 1), words)).toList();
     for (PeerModel model : models) {
+      String words = setting.turnAlone(model, "platform");
+      List<Turn> turns = kinds.stream().map(kind -> new Turn(Subject.of(kind, 1), words)).toList();
       List<Figures> figures =
           Contest.generations(
-              GENERATIONS, setting.folder(), model, turns, 1, setting.rounds(ROUNDS));
+              GENERATIONS, setting.folder(), model, turns, 1, setting.roundsAlone(model));
       Load load = new Load(model.id(), "1-platform", "1 platform caller", figures.getFirst());
       for (Figures other : figures.subList(1, figures.size())) {
         report.add(load.against(other, Figure.TIME, bar(model, other)));

@@ -11,23 +11,21 @@ import java.util.List;
  */
 final class VirtualPart implements Part.Measurement {
   private static final int GENERATIONS = 3;
-  private static final int ROUNDS = 18;
-  private static final int TURN_MS = 200;
   private static final double MOST = 1.0;
 
   @Override
   public void measure(List<PeerModel> models, Setting setting, Report report)
       throws IOException, InterruptedException {
-    String words = "one " + setting.turnMs(TURN_MS) + " virtual";
-    List<Turn> turns =
-        List.of(
-            new Turn(Subject.of(Peer.Kind.SLUICE, 1), words),
-            new Turn(Subject.of(Peer.Kind.SLUICE, 0), words),
-            new Turn(Subject.of(Peer.Kind.ORT_REUSED, 1), words));
     for (PeerModel model : models) {
+      String words = setting.turnAlone(model, "virtual");
+      List<Turn> turns =
+          List.of(
+              new Turn(Subject.of(Peer.Kind.SLUICE, 1), words),
+              new Turn(Subject.of(Peer.Kind.SLUICE, 0), words),
+              new Turn(Subject.of(Peer.Kind.ORT_REUSED, 1), words));
       List<Figures> figures =
           Contest.generations(
-              GENERATIONS, setting.folder(), model, turns, 1, setting.rounds(ROUNDS));
+              GENERATIONS, setting.folder(), model, turns, 1, setting.roundsAlone(model));
       Figures peer = figures.getLast();
       report.add(
           new Load(model.id(), "1-virtual", "1 virtual caller", figures.get(0))

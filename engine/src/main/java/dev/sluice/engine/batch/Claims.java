@@ -358,38 +358,37 @@ public final class Claims {
    */
   public int submitAndWait(Slot slot) throws InterruptedException {
     boolean virtual = Thread.currentThread().isVirtual();
-    if (virtual && !dispatcher.runsAreShort()) {
-      boolean pins = dispatcher.mayPinCarrier();
-      try {
-        return submitAndWait(slot, true, pins);
-      } finally {
-        if (pins) {
-          dispatcher.pinsNoMore();
-        }
+    boolean pins = virtual && !dispatcher.runsAreShort();
+    boolean mayLead = !pins || dispatcher.mayPinCarrier();
+    boolean ended;
+    try {
+      ended = submitAndLead(slot, virtual, mayLead);
+    } finally {
+      if (pins && mayLead) {
+        dispatcher.pinsNoMore();
       }
     }
-    return submitAndWait(slot, virtual, true);
+    if (!ended) {
+      await(slot);
+    }
+    return slot.state();
   }
 
-  private int submitAndWait(Slot slot, boolean virtual, boolean mayLead)
-      throws InterruptedException {
+  /** Whether the request has ended; else somebody else runs its batch. */
+  private boolean submitAndLead(Slot slot, boolean virtual, boolean mayLead) {
     slot.owner = Thread.currentThread();
     publish(slot);
     Batch batch = slot.batch;
     if (mayLead && dispatcher.leadSolo(batch)) {
-      return slot.state();
+      return true;
     }
     boolean gathers = slot.index == 0 && batch.queue().gathers(virtual);
     int lane = dispatcher.submitted(slot, mayLead ? batch : null, gathers);
-    if (gathers && slot.state() == Slot.OK) {
-      return Slot.OK;
-    }
     if (lane >= 0) {
       dispatcher.lead(lane, batch);
-    } else {
-      await(slot);
+      return true;
     }
-    return slot.state();
+    return gathers && slot.state() == Slot.OK;
   }
 
   /**

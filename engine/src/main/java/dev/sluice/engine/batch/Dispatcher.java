@@ -37,7 +37,7 @@ final class Dispatcher {
   /** The scheduler has a carrier for each core by default. */
   private static final int MOST_PINNED = Runtime.getRuntime().availableProcessors() / 2;
 
-  /** Who gathers company may have lost its core; past this age of the batch others run it. */
+  /** Who gathers company may have lost its core; past this age of the batch others may run it. */
   private static final long GATHER_NS = 50_000;
 
   private static final System.Logger LOG = System.getLogger(Dispatcher.class.getName());
@@ -52,7 +52,8 @@ final class Dispatcher {
   private final LaneStats[] stats;
 
   private final TypicalRun typicalRun = new TypicalRun();
-  private final Courtesy courtesy = new Courtesy();
+  private final Courtesy beforeRuns = new Courtesy();
+  private final Courtesy afterRuns = new Courtesy();
   private final IndexSet idleLanes;
   private final IndexSet ready;
   private final AtomicInteger usableLanes;
@@ -253,10 +254,10 @@ final class Dispatcher {
   }
 
   /**
-   * Submits a claimed slot whose mode, callback and deadline are set, and looks for a lane.
+   * Submits a claimed slot whose callback and deadline are set, and looks for a lane.
    *
    * @param mayLead the slot's batch where the calling thread may lead it, else null
-   * @param gathers whether to let other virtual threads claim in the batch first
+   * @param gathers whether to let others claim in the batch first
    * @return the lane on which the caller must {@link #lead} the batch now, or -1
    */
   int submitted(Slot slot, Batch mayLead, boolean gathers) {
@@ -285,7 +286,7 @@ final class Dispatcher {
     boolean yielded;
     do {
       before = Batch.rows(word);
-      yielded = courtesy.yields(clock);
+      yielded = beforeRuns.yields(clock);
       word = batch.word();
     } while (yielded && Batch.phase(word) == Batch.OPEN && Batch.rows(word) > before);
     batch.due = BatchPolicy.suffices(Batch.rows(word), batch.queue().expectedRows());
@@ -375,8 +376,8 @@ final class Dispatcher {
   /** Of what is due, without a change of it; null where nothing is. */
   private Batch mostUrgent() {
     Batch sealed = bestReady();
-    Batch open = sealed == null || !sealed.high ? bestOpen() : null;
-    return open != null && (sealed == null || open.high) ? open : sealed;
+    Batch open = bestOpen();
+    return open != null && before(open, sealed) ? open : sealed;
   }
 
   private Batch bestReady() {
@@ -494,31 +495,30 @@ final class Dispatcher {
 
   /** The lane's own thread looks for work. */
   void serve(LaneRunner runner) {
-    if (!idleLanes.remove(runner.index())) {
-      pump(null);
-      return;
-    }
-    Batch batch = failure.get() == null ? selectRunnable() : null;
-    // Others that are due have other lanes, and nobody else may know.
-    pump(null);
-    if (batch != null) {
-      runOnLaneThread(runner, batch);
-    } else {
+    if (failure.get() == null && idleLanes.remove(runner.index())) {
+      Batch batch = selectRunnable();
+      if (batch != null) {
+        // Others that are due have other lanes, and nobody else may know.
+        pump(null);
+        runOnLaneThread(runner, batch);
+        return;
+      }
       idleLanes.add(runner.index());
-      pump(null);
     }
+    pump(null);
   }
 
   /**
    * Runs a batch on the lane's own thread, which keeps the lane while there is work. In between it
-   * lets others go first: those that have their answers make the next batch.
+   * lets others go first: those that have their answers make the next batch. (Where callers could
+   * take the lane meanwhile, the 99th percentile of 64 was half as much again.)
    */
   void runOnLaneThread(LaneRunner runner, Batch first) {
     Batch batch = first;
     while (batch != null) {
       runAndComplete(runner, batch);
       wakeAndFinish(batch);
-      courtesy.yields(clock);
+      afterRuns.yields(clock);
       batch = runner.usable() && failure.get() == null ? selectRunnable() : null;
     }
     if (giveBack(runner)) {
@@ -677,7 +677,7 @@ final class Dispatcher {
     }
     Slot slot = batch.slot(i);
     Object waiter = slot.notifyWaiter(Slot.Mark.FANOUT);
-    if (waiter instanceof Thread thread && thread != Thread.currentThread()) {
+    if (waiter instanceof Thread thread) {
       LockSupport.unpark(thread);
       return;
     }

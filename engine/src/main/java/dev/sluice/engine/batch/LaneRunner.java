@@ -10,8 +10,8 @@ import java.util.concurrent.locks.LockSupport;
 
 /**
  * A lane, what is measured on it, and the thread that runs its batches when no caller can lead.
- * That thread is started at its first use; it is also a timer for {@code maxDelay}. One that
- * belongs to a buffer for one caller alone has no use for it.
+ * That thread is started at its first use; it is also a timer for {@code maxDelay}, and looks for
+ * batches when it is told to. One that belongs to a buffer for one caller alone has no use for it.
  *
  * <p>Thread safety: {@link #run} by whoever holds the lane; {@link #hand} and {@link #arm} by any
  * thread.
@@ -214,10 +214,11 @@ final class LaneRunner {
     if (t == null) {
       synchronized (this) {
         if (thread == null && !stop) {
-          thread = dispatcher.options().threads().newThread(this::loop);
-          thread.setName("sluice-lane-" + index);
-          thread.setDaemon(true);
-          thread.start();
+          t = dispatcher.options().threads().newThread(this::loop);
+          t.setName("sluice-lane-" + index);
+          t.setDaemon(true);
+          t.start();
+          thread = t;
         }
         t = thread;
       }
@@ -230,6 +231,11 @@ final class LaneRunner {
       Batch batch = mailbox;
       if (batch != null) {
         mailbox = null;
+        if (nudged || armed) {
+          nudged = false;
+          armed = false;
+          dispatcher.pump(null);
+        }
         dispatcher.runOnLaneThread(this, batch);
         continue;
       }
@@ -238,7 +244,9 @@ final class LaneRunner {
       long dueLeftNs = armed ? dueNs - nowNs : Long.MAX_VALUE;
       long leftNs = Math.min(reopenLeftNs, dueLeftNs);
       if (nudged || dueLeftNs <= 0) {
-        armed = armed && dueLeftNs > 0;
+        if (dueLeftNs <= 0) {
+          armed = false;
+        }
         nudged = false;
         dispatcher.serve(this);
       } else if (reopenLeftNs <= 0) {

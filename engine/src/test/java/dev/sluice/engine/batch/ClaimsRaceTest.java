@@ -5,11 +5,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.sluice.engine.Admission;
 import dev.sluice.engine.FakeBackend;
 import dev.sluice.engine.Priority;
+import dev.sluice.engine.Shape;
 import dev.sluice.engine.backend.ShapeKey;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -23,7 +29,9 @@ class ClaimsRaceTest {
 
   private final AtomicReference<Runnable> onClock = new AtomicReference<>();
   private final AtomicReference<Thread> held = new AtomicReference<>();
-  private final FakeBackend backend = new FakeBackend(1, (lane, memory, rows) -> {});
+  private final AtomicReference<Consumer<ShapeKey>> onRun = new AtomicReference<>(_ -> {});
+  private final FakeBackend backend =
+      new FakeBackend(1, (lane, memory, rows) -> onRun.get().accept(memory.key()));
 
   private long originNs;
 
@@ -45,6 +53,19 @@ class ClaimsRaceTest {
 
   private Claims claims(int maxRows, int lanes, int buffers, int maxPendingRows, long drainNs)
       throws Exception {
+    ThreadFactory threads = Thread.ofPlatform().daemon().factory();
+    return claims(maxRows, lanes, buffers, 1, maxPendingRows, drainNs, threads);
+  }
+
+  private Claims claims(
+      int maxRows,
+      int lanes,
+      int buffers,
+      int queues,
+      int maxPendingRows,
+      long drainNs,
+      ThreadFactory threads)
+      throws Exception {
     return new Claims(
         backend,
         new BatchOptions(
@@ -53,7 +74,7 @@ class ClaimsRaceTest {
             buffers,
             buffers,
             0,
-            1,
+            queues,
             0,
             false,
             maxPendingRows,
@@ -63,7 +84,7 @@ class ClaimsRaceTest {
             drainNs,
             false,
             command -> Thread.ofPlatform().daemon().start(command),
-            Thread.ofPlatform().daemon().factory(),
+            threads,
             this::clock));
   }
 
@@ -77,9 +98,10 @@ class ClaimsRaceTest {
 
   private static void onAnotherThread(Runnable action) {
     try {
-      Thread thread = Thread.ofPlatform().start(action);
-      thread.join();
-    } catch (InterruptedException e) {
+      FutureTask<Void> task = new FutureTask<>(action, null);
+      Thread.ofPlatform().start(task);
+      task.get();
+    } catch (InterruptedException | ExecutionException e) {
       throw new AssertionError(e);
     }
   }
@@ -92,6 +114,8 @@ class ClaimsRaceTest {
       Slot mine = tryClaim(claims, queue);
       Slot other = tryClaim(claims, queue);
       CountDownLatch told = new CountDownLatch(1);
+      CountDownLatch cancelled = new CountDownLatch(1);
+      onRun.set(_ -> uninterruptibly(cancelled));
       long round = mine.batch().generation();
       mine.owner = Thread.currentThread();
       mine.moveState(Slot.CLAIMED, Slot.SUBMITTED);
@@ -101,12 +125,61 @@ class ClaimsRaceTest {
       onAnotherThread(() -> {
         claims.submit(other, told::countDown, new Claims.Ticket());
         assertThat(claims.cancel(mine, round)).isTrue();
+        cancelled.countDown();
       });
       claims.await(mine);
       assertThat(mine.state()).isEqualTo(Slot.CANCELLED);
       assertThat(told.await(5, TimeUnit.SECONDS)).as("the other caller has its answer").isTrue();
       claims.release(mine);
       claims.release(other);
+    }
+  }
+
+  @Test
+  void aLanesThreadThatIsHandedABatchStillLooksForWhatItWasToldOf() throws Exception {
+    CountDownLatch core = new CountDownLatch(1);
+    ThreadFactory threads =
+        body ->
+            Thread.ofPlatform()
+                .daemon()
+                .unstarted(() -> {
+                  if (Thread.currentThread().getName().equals("sluice-lane-0")) {
+                    uninterruptibly(core);
+                  }
+                  body.run();
+                });
+    Claims claims = claims(2, 3, 1, 3, 8, 1_000_000_000, threads);
+    try (AutoCloseable _ = claims::close) {
+      BatchQueue first = claims.queue(new ShapeKey(List.of(Shape.of(1))));
+      BatchQueue second = claims.queue(new ShapeKey(List.of(Shape.of(2))));
+      BatchQueue third = claims.queue(new ShapeKey(List.of(Shape.of(3))));
+      CountDownLatch told = new CountDownLatch(1);
+      CountDownLatch leads = new CountDownLatch(1);
+      onRun.set(key -> {
+        if (key.equals(second.key())) {
+          leads.countDown();
+        }
+        if (!key.equals(third.key())) {
+          uninterruptibly(told);
+        }
+      });
+      Slot oldest = tryClaim(claims, first);
+      claims.submit(oldest, () -> {}, new Claims.Ticket());
+      Slot led = tryClaim(claims, second);
+      // Tells lane 0's thread once more, which has no core yet.
+      Slot youngest = tryClaim(claims, third);
+      claims.submit(youngest, told::countDown, new Claims.Ticket());
+      FutureTask<Integer> leader = new FutureTask<>(() -> claims.submitAndWait(led));
+      Thread.ofPlatform().start(leader);
+      uninterruptibly(leads);
+      core.countDown();
+      assertThat(told.await(10, TimeUnit.SECONDS)).as("two lanes run, and one is idle").isTrue();
+      assertThat(leader.get()).isEqualTo(Slot.OK);
+      claims.release(oldest);
+      claims.release(led);
+      claims.release(youngest);
+    } finally {
+      core.countDown();
     }
   }
 
