@@ -12,8 +12,9 @@ import java.util.List;
  * finds a lane of its own, and the system shares the cores among them; runs of {@value
  * #SHORT_RUN_NS} ns and more would only slow each other down. What cannot beat the best unbatched
  * way by {@value #GAIN} is not batched; among batch sizes the smallest that comes within {@value
- * #NEAR_OF_PLATFORM} of the best wins, for the sake of latency; of those for virtual threads and
- * devices, {@value #NEAR}.
+ * #NEAR_OF_BATCHES} of the best wins, for the sake of latency; of those for virtual threads and
+ * devices, {@value #NEAR}. Of single rows the shortest run within {@value #NEAR} of the best rate
+ * does: more threads, where they cost no more than that.
  *
  * <p>Thread safety: stateless.
  */
@@ -45,7 +46,7 @@ final class TuningChoice {
    * percentile of 10 ms, and 42,300 and 40,700 in batches of 8 and 16 with 3 and 4 ms, where the
    * estimates were 2 / 43.9, 2 / 46.7 and 2 / 50.8 rows a microsecond.
    */
-  static final double NEAR_OF_PLATFORM = 0.9;
+  static final double NEAR_OF_BATCHES = 0.9;
 
   /** Runs shorter than this are not worth queueing for a lane. */
   static final long SHORT_RUN_NS = 1_000_000;
@@ -167,10 +168,11 @@ final class TuningChoice {
         most = Math.max(most, rate(timing, cores, platform));
       }
     }
+    double near = platform && !single ? NEAR_OF_BATCHES : NEAR;
     Tuning.Timing best = null;
     for (Tuning.Timing timing : timings) {
       if ((timing.rows() == 1) == single
-          && rate(timing, cores, platform) >= (platform ? NEAR_OF_PLATFORM : NEAR) * most
+          && rate(timing, cores, platform) >= near * most
           && (best == null
               || timing.rows() < best.rows()
               || (timing.rows() == best.rows() && timing.runNs() < best.runNs()))) {

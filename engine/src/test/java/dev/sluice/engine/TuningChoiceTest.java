@@ -78,6 +78,27 @@ class TuningChoiceTest {
   }
 
   @Test
+  void threadsThatCostATenthOfTheRateAreNotTaken() {
+    // c = ResNet-50, measured on two cores: 64 callers got 0.92 of what one thread a run serves.
+    Tuning tuning = choose(new Timing(1, 1, 77_000_000), new Timing(2, 1, 42_500_000));
+    assertThat(tuning.threadsPerLane()).isEqualTo(1);
+    assertThat(tuning.lanes()).isEqualTo(2);
+  }
+
+  @Test
+  void platformThreadsGetSmallerBatchesThanTheBest() {
+    // b = 512-1024-1024-256, measured on two cores: 42,300 rows/s in batches of 8, 32,400 of 32.
+    Tuning tuning =
+        choose(
+            new Timing(1, 1, 89_700),
+            new Timing(1, 4, 134_400),
+            new Timing(1, 8, 269_700),
+            new Timing(1, 16, 645_400),
+            new Timing(1, 32, 1_109_000));
+    assertThat(tuning.maxBatch()).isEqualTo(8);
+  }
+
+  @Test
   void aTrialTakesNoMoreRowsThanFitItsMemory() {
     TensorSpec image = new TensorSpec("x", ElementType.UINT8, Shape.of(-1, 50 << 20));
     Signature signature = new Signature(List.of(image), List.of());

@@ -85,6 +85,11 @@ final class PeerProcess implements AutoCloseable {
     return answers.clone();
   }
 
+  /** The system's number of the process. */
+  long pid() {
+    return process.pid();
+  }
+
   /** Has its turn, and rests; the numbers that it gave. */
   double[] turn(String words) throws IOException, InterruptedException {
     in.write(words + "\n");

@@ -12,8 +12,9 @@ package dev.sluice.engine.batch;
  * take to run the first one that comes. A blocking caller lets them have its core, if they wait for
  * that one ({@link Courtesy}); {@code maxDelayNs} is for others, and for where too few come so. 64
  * callers on two cores and two lanes, runs of 150 us and 17 us a row, batches of up to 64: without
- * either 21,700 rows/s in batches of 2.6, with the first 36,700 in batches of 6.9, with both 53,800
- * in batches of 20 ({@code CompanyScenario} in bench, {@code bench/results/company.txt}).
+ * either 21,700 rows/s in batches of 2.6, with the first 45,200 in batches of 10, with up to 1 ms
+ * of the other 51,400 in batches of 23 ({@code CompanyScenario} in bench, {@code
+ * bench/results/company.txt}).
  *
  * <p>Thread safety: immutable.
  *
