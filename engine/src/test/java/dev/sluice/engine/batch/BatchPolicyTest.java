@@ -35,6 +35,14 @@ class BatchPolicyTest {
   }
 
   @Test
+  void aQuarterOfWhatIsExpectedIsWorthARun() {
+    assertThat(BatchPolicy.suffices(1, 4)).as("four callers, two lanes").isTrue();
+    assertThat(BatchPolicy.suffices(1, 5)).isFalse();
+    assertThat(BatchPolicy.suffices(16, 64)).isTrue();
+    assertThat(BatchPolicy.suffices(15, 64)).isFalse();
+  }
+
+  @Test
   void aClockThatWrapsAroundIsNoTrouble() {
     long oldest = Long.MAX_VALUE - 10;
     assertThat(POLICY.decide(3, 8, oldest, true, oldest + 100)).isEqualTo(DELAY_NS - 100);
