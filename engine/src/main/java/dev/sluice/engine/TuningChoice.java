@@ -27,7 +27,7 @@ final class TuningChoice {
    * own and finds cold caches. Of 2 cores of an AMD EPYC, 64 callers of a perceptron of 1.8 million
    * weights got 37,400, 41,300 and 38,600 rows/s in batches of 4, 8 and 16 whose rows cost 37.5,
    * 37.6 and 41.6 us: 16, 11 and 10 us a row on top; virtual threads 39,800, 45,400 and 46,200: 13,
-   * 6 and 2 us. That is 42 to 77 us a run.
+   * 6 and 2 us. That is 42 to 77 us a run; tried by hand, with {@code maxBatch}.
    */
   static final long SHARED_RUN_NS = 60_000;
 

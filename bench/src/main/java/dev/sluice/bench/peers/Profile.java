@@ -32,9 +32,11 @@ public final class Profile {
   enum Owner {
     /** ONNX Runtime. */
     BACKEND("ONNX Runtime"),
-    /** Java that the JVM compiled. */
+    /**
+     * Java that the JVM compiled, with its interpreter and stubs, which {@code perf} sees alike.
+     */
     JAVA("compiled Java"),
-    /** The JVM, its interpreter included. */
+    /** The JVM's library. */
     JVM("JVM"),
     /** The kernel. */
     LINUX("Linux"),

@@ -309,10 +309,12 @@ final class Dispatcher {
       if (lane < 0) {
         return -1;
       }
-      if (mine == null && leavesOpen(lane)) {
+      Batch first = mostUrgent();
+      if (mine == null && first != null && Batch.phase(first.word()) == Batch.OPEN) {
+        leaveOpen(first, lane);
         return -1;
       }
-      Batch batch = selectRunnable();
+      Batch batch = selectRunnable(first);
       if (batch == null) {
         idleLanes.add(lane);
         if (!somethingDue(lane)) {
@@ -330,47 +332,40 @@ final class Dispatcher {
    * Where an open batch is due that the caller can't lead, the lane's own thread is told, but the
    * lane stays idle and the batch open: who claims in it meanwhile has a core already, and runs it.
    */
-  private boolean leavesOpen(int lane) {
-    Batch first = mostUrgent();
-    if (first == null || Batch.phase(first.word()) != Batch.OPEN) {
-      return false;
-    }
-    first.due = true;
+  private void leaveOpen(Batch batch, int lane) {
+    batch.due = true;
     idleLanes.add(lane);
     runners[lane].nudge();
-    return true;
   }
 
-  /** A batch in phase RUNNING with a row that wants its answer, which is the caller's; or null. */
-  private Batch selectRunnable() {
-    while (true) {
-      Batch batch = select();
-      if (batch == null || !batch.irregular || expireAndCount(batch) > 0) {
-        return batch;
+  /**
+   * A batch in phase RUNNING with a row that wants its answer, which is the caller's; or null.
+   *
+   * @param first the {@link #mostUrgent}
+   */
+  private Batch selectRunnable(Batch first) {
+    for (Batch batch = first; batch != null; batch = mostUrgent()) {
+      if (starts(batch)) {
+        if (!batch.irregular || expireAndCount(batch) > 0) {
+          return batch;
+        }
+        wakeAndFinish(batch);
       }
-      wakeAndFinish(batch);
     }
+    return null;
   }
 
-  private Batch select() {
-    while (true) {
-      Batch first = mostUrgent();
-      if (first == null) {
-        return null;
-      }
-      if (Batch.phase(first.word()) == Batch.OPEN) {
-        if (first.tryStart()) {
-          return first;
-        }
-        if (first.seal()) {
-          first.start();
-          return first;
-        }
-      } else if (ready.remove(first.index())) {
-        first.start();
-        return first;
-      }
+  /** B6, B4 with B7, or B7; false where somebody else was faster, or still writes. */
+  private boolean starts(Batch batch) {
+    boolean open = Batch.phase(batch.word()) == Batch.OPEN;
+    if (open && batch.tryStart()) {
+      return true;
     }
+    if (open ? batch.seal() : ready.remove(batch.index())) {
+      batch.start();
+      return true;
+    }
+    return false;
   }
 
   /** Of what is due, without a change of it; null where nothing is. */
@@ -496,7 +491,7 @@ final class Dispatcher {
   /** The lane's own thread looks for work. */
   void serve(LaneRunner runner) {
     if (failure.get() == null && idleLanes.remove(runner.index())) {
-      Batch batch = selectRunnable();
+      Batch batch = selectRunnable(mostUrgent());
       if (batch != null) {
         // Others that are due have other lanes, and nobody else may know.
         pump(null);
@@ -519,7 +514,7 @@ final class Dispatcher {
       runAndComplete(runner, batch);
       wakeAndFinish(batch);
       afterRuns.yields(clock);
-      batch = runner.usable() && failure.get() == null ? selectRunnable() : null;
+      batch = runner.usable() && failure.get() == null ? selectRunnable(mostUrgent()) : null;
     }
     if (giveBack(runner)) {
       pump(null);

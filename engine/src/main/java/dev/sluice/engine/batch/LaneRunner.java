@@ -13,8 +13,8 @@ import java.util.concurrent.locks.LockSupport;
  * That thread is started at its first use; it is also a timer for {@code maxDelay}, and looks for
  * batches when it is told to. One that belongs to a buffer for one caller alone has no use for it.
  *
- * <p>Thread safety: {@link #run} by whoever holds the lane; {@link #hand} and {@link #arm} by any
- * thread.
+ * <p>Thread safety: {@link #run} by whoever holds the lane; {@link #hand}, {@link #nudge} and
+ * {@link #arm} by any thread.
  */
 final class LaneRunner {
   private static final System.Logger LOG = System.getLogger(LaneRunner.class.getName());
